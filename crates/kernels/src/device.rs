@@ -1,0 +1,119 @@
+//! The seam between a model and the thing that computes it.
+//!
+//! A model is a sequence of these operations and nothing else. Each is one parallel job, so a decoder
+//! layer costs five barriers: qkv, attend, output, gate-up, down. A new device is a folder with the same
+//! file names as `reference/`, held to it by `tests/ops.rs`.
+//!
+//! Letters: `T` rows of the batch (tokens of all its sequences), `D` model width, `N` output width.
+
+use crate::{KvStore, Matrix, Tensor};
+use std::ops::Range;
+
+/// One processor, or one graphics card, that computes operations.
+pub trait Device: Send + Sync {
+    /// What computes, for people: `cpu avx512-vnni, 2 threads`.
+    fn describe(&self) -> String;
+
+    /// `out[t, :] = table[ids[t], :]`. `table [V, D]`, `out [T, D]`.
+    fn embed(&self, table: &Matrix, ids: &[u32], out: &mut Tensor);
+
+    /// `job.out = norm(x) · job.weightᵀ + job.bias` for every job, all of them reading the same `x [T, D]`.
+    fn linear(&self, x: &Tensor, norm: Option<Norm<'_>>, jobs: &mut [Linear<'_>]);
+
+    /// SwiGLU: `out = silu(norm(x) · gateᵀ) ⊙ (norm(x) · upᵀ)`. `gate, up [N, D]`, `out [T, N]`.
+    fn gated(&self, x: &Tensor, norm: Option<Norm<'_>>, gate: &Matrix, up: &Matrix, out: &mut Tensor);
+
+    /// Normalises q and k per head where the model does, rotates them, appends k and v to the cache, and
+    /// writes causal attention of q over the cache to `out`.
+    /// `q, out [T, heads.q · dim]`, `k, v [T, heads.kv · dim]`; q and k are left rotated.
+    fn attend(
+        &self,
+        op: &Attend<'_>,
+        q: &mut Tensor,
+        k: &mut Tensor,
+        v: &Tensor,
+        kv: &mut KvStore,
+        out: &mut Tensor,
+    );
+}
+
+/// RMSNorm: `x / sqrt(mean(x²) + eps) ⊙ weight`.
+#[derive(Clone, Copy, Debug)]
+pub struct Norm<'a> {
+    /// `[D]`.
+    pub weight: &'a [f32],
+    /// Added to the mean square.
+    pub eps: f32,
+}
+
+/// One output of [`Device::linear`].
+pub struct Linear<'a> {
+    /// `[N, D]`, as stored in the file.
+    pub weight: &'a Matrix,
+    /// `[N]`.
+    pub bias: Option<&'a [f32]>,
+    /// `[T, N]`.
+    pub out: &'a mut Tensor,
+    /// Adds to `out` (a residual connection) instead of replacing it.
+    pub add: bool,
+}
+
+/// Everything about one attention call that is not a tensor.
+pub struct Attend<'a> {
+    /// Number and width of the heads.
+    pub heads: Heads,
+    /// Usually `1 / sqrt(dim)`.
+    pub scale: f32,
+    /// Per-head norm of q (`qwen3`), weight `[dim]`.
+    pub q_norm: Option<Norm<'a>>,
+    /// Per-head norm of k.
+    pub k_norm: Option<Norm<'a>>,
+    /// Rotation of every row of the batch.
+    pub rope: &'a RopeRows,
+    /// Which layer of the cache.
+    pub layer: usize,
+    /// The sequences in this batch; their rows tile `0..T`.
+    pub spans: &'a [Span<'a>],
+}
+
+/// Grouped-query attention: `q` is a multiple of `kv`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heads {
+    /// Query heads.
+    pub q: usize,
+    /// Key and value heads.
+    pub kv: usize,
+    /// Width of one head.
+    pub dim: usize,
+}
+
+/// The rows that one sequence has in the batch.
+#[derive(Clone, Debug)]
+pub struct Span<'a> {
+    /// Rows of the batch.
+    pub rows: Range<usize>,
+    /// Position of the first of these rows in its sequence; everything before is in the cache already.
+    pub start: usize,
+    /// Cache blocks of the sequence, in order; they cover `start + rows.len()` positions.
+    pub blocks: &'a [u32],
+}
+
+/// Which elements of a head rotate together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pairing {
+    /// `(0,1), (2,3), …`: GGUF files of architecture `llama`.
+    Interleaved,
+    /// `(0, r/2), (1, r/2+1), …`: `qwen2`, `qwen3`.
+    Halves,
+}
+
+/// Cosines and sines of every row of a batch, made once and used by all layers.
+#[derive(Debug)]
+pub struct RopeRows {
+    /// `[T, r/2]` with `r` the number of rotated elements of a head.
+    pub cos: Tensor,
+    /// `[T, r/2]`.
+    pub sin: Tensor,
+    /// Element order.
+    pub pairing: Pairing,
+}

@@ -1,0 +1,24 @@
+//! How is one operation computed, fast, on this processor?
+//!
+//! Quantised matrices go in, f32 activations come out. This crate knows shapes, formats and
+//! processors; it knows nothing of models, files or tokens. It is the only home of `unsafe`.
+#![allow(unsafe_code, reason = "SIMD intrinsics, tiles and mapped memory live here and nowhere else")]
+
+mod device;
+mod kv;
+mod matrix;
+mod memory;
+mod tensor;
+
+pub mod detect;
+pub mod pool;
+pub mod quant;
+//pub mod reference;
+//pub mod cpu;
+
+pub use device::{Attend, Device, Heads, Linear, Norm, Pairing, RopeRows, Span};
+pub use kv::{KV_BLOCK, KvFormat, KvShape, KvStore};
+pub use matrix::{Matrix, ShapeError};
+pub use memory::{AlignedBuf, Bytes};
+pub use quant::Format;
+pub use tensor::Tensor;

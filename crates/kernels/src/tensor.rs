@@ -1,0 +1,64 @@
+//! Activations: a row-major f32 matrix that keeps its allocation.
+
+use crate::AlignedBuf;
+
+/// f32 `[rows, cols]`, row-major, 64-byte aligned.
+#[derive(Debug, Default)]
+pub struct Tensor {
+    rows: usize,
+    cols: usize,
+    data: AlignedBuf<f32>,
+}
+
+impl Tensor {
+    /// All zeros.
+    pub fn zeros(rows: usize, cols: usize) -> Self {
+        Tensor { rows, cols, data: AlignedBuf::zeroed(rows * cols) }
+    }
+
+    /// A copy of `values`, which holds `rows · cols` numbers.
+    pub fn from_slice(rows: usize, cols: usize, values: &[f32]) -> Self {
+        let mut t = Tensor::zeros(rows, cols);
+        t.as_mut_slice().copy_from_slice(values);
+        t
+    }
+
+    /// Changes the shape; contents are unspecified after it. Grows the allocation only when it must.
+    pub fn reshape(&mut self, rows: usize, cols: usize) {
+        (self.rows, self.cols) = (rows, cols);
+        if self.data.len() < rows * cols {
+            self.data = AlignedBuf::zeroed(rows * cols);
+        }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Width of a row.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// Row `r`.
+    pub fn row(&self, r: usize) -> &[f32] {
+        &self.as_slice()[r * self.cols..(r + 1) * self.cols]
+    }
+
+    /// Row `r`, writable.
+    pub fn row_mut(&mut self, r: usize) -> &mut [f32] {
+        let cols = self.cols;
+        &mut self.as_mut_slice()[r * cols..(r + 1) * cols]
+    }
+
+    /// All rows.
+    pub fn as_slice(&self) -> &[f32] {
+        &self.data[..self.rows * self.cols]
+    }
+
+    /// All rows, writable.
+    pub fn as_mut_slice(&mut self) -> &mut [f32] {
+        &mut self.data[..self.rows * self.cols]
+    }
+}
