@@ -389,3 +389,16 @@ macro_rules! vectors {
     )*};
 }
 vectors!(i32, u32, f32);
+
+/// For error messages: arrays only by type and length.
+impl std::fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Value::Int(number) => write!(f, "{number}"),
+            Value::Float(number) => write!(f, "{number}"),
+            Value::Bool(truth) => write!(f, "{truth}"),
+            Value::Str(text) => write!(f, "`{text}`"),
+            Value::Array(array) => write!(f, "{array:?}"),
+        }
+    }
+}

@@ -35,7 +35,7 @@ impl TensorInfo {
             *dim = cursor.u64("a tensor's dimensions")?;
         }
         let id = cursor.u32("a tensor's format")?;
-        let format = format_from_id(id)
+        let format = Format::from_ggml(id)
             .ok_or_else(|| GgufError::Format { tensor: name.to_owned(), format: format_name(id) })?;
         let offset = cursor.u64("a tensor's offset")?;
         let data = data_range(dims, format, offset, alignment, cursor.len() as u64);
@@ -104,31 +104,6 @@ fn data_range(
         Some(end) => Ok(offset as usize..end as usize),
         None => Err(Fault::Data("is past the end of the file; the download may be incomplete")),
     }
-}
-
-/// Formats and their numbers in files (`enum ggml_type`).
-const FORMATS: [(Format, u32); 11] = [
-    (Format::F32, 0),
-    (Format::F16, 1),
-    (Format::Q4_0, 2),
-    (Format::Q4_1, 3),
-    (Format::Q5_0, 6),
-    (Format::Q5_1, 7),
-    (Format::Q8_0, 8),
-    (Format::Q4_K, 12),
-    (Format::Q5_K, 13),
-    (Format::Q6_K, 14),
-    (Format::Bf16, 30),
-];
-
-fn format_from_id(id: u32) -> Option<Format> {
-    FORMATS.iter().find(|(_, known)| *known == id).map(|(format, _)| *format)
-}
-
-/// The number of `format` in files.
-pub(super) fn format_id(format: Format) -> u32 {
-    let known = FORMATS.iter().find(|(known, _)| *known == format);
-    known.expect("every format is in the table").1
 }
 
 /// What people call a format that is not supported.

@@ -1,4 +1,4 @@
-use super::{GgufError, Kind, Metadata, tensor};
+use super::{GgufError, Kind, Metadata};
 use kernels::{Bytes, Format};
 use std::io::{self, Write};
 
@@ -38,7 +38,7 @@ pub fn write(out: &mut impl Write, metadata: &MetadataBuilder, tensors: &[Tensor
         push_str(&mut head, tensor.name);
         head.extend((tensor.dims.len() as u32).to_le_bytes());
         tensor.dims.iter().for_each(|dim| head.extend(dim.to_le_bytes()));
-        head.extend(tensor::format_id(tensor.format).to_le_bytes());
+        head.extend(tensor.format.ggml_id().to_le_bytes());
         head.extend((offset as u64).to_le_bytes());
         offset += tensor.bytes.len().next_multiple_of(ALIGNMENT);
     }

@@ -1,0 +1,97 @@
+//! Which numbers follow these tokens? Weights of a GGUF file as a decoder over a [`kernels::Device`].
+
+mod config;
+mod error;
+mod forward;
+mod info;
+mod rope;
+mod weights;
+
+pub use config::{Architecture, Config, RopeConfig, Scaling};
+pub use error::ModelError;
+pub use forward::{Batch, Scratch};
+pub use info::ModelInfo;
+
+use crate::gguf::Gguf;
+use crate::text::{ChatTemplate, Message, TextError, Tokenizer};
+use rope::Rope;
+use std::path::Path;
+use weights::Weights;
+
+/// A model that is ready to compute. It is read-only: share it as an `Arc`.
+#[derive(Debug)]
+pub struct Model {
+    /// What it is, for people.
+    pub info: ModelInfo,
+    /// Text to tokens and back.
+    pub tokenizer: Tokenizer,
+    /// How a conversation is written down; `None` where the file does not say.
+    pub template: Option<ChatTemplate>,
+    config: Config,
+    weights: Weights,
+    rope: Rope,
+}
+
+impl Model {
+    /// Maps a GGUF file. Weights are read from the disk when they are first used.
+    pub fn open(path: &Path) -> Result<Model, ModelError> {
+        Model::from_gguf(&Gguf::open(path)?)
+    }
+
+    /// Makes a model of a file that is open already.
+    pub fn from_gguf(file: &Gguf) -> Result<Model, ModelError> {
+        let metadata = file.metadata();
+        let config = Config::from_gguf(metadata)?;
+        let weights = Weights::load(file, &config)?;
+        let rope = Rope::new(&config.rope, weights.rope_factors.as_deref());
+        let tokenizer = Tokenizer::from_gguf(metadata)?;
+        let (tokens, rows) = (tokenizer.vocab_size(), weights.embedding.rows());
+        if tokens > rows {
+            return Err(ModelError::Vocabulary { tokens, rows });
+        }
+        let template = ChatTemplate::from_gguf(metadata)?;
+        let info = ModelInfo::new(file, &config, rows);
+        Ok(Model { info, tokenizer, template, config, weights, rope })
+    }
+
+    /// Hyperparameters.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// A conversation as tokens, up to where the assistant's next answer begins. A file without a template
+    /// gets ChatML. The token that begins a text comes once where the model wants one.
+    pub fn chat_prompt(&self, messages: &[Message]) -> Result<Vec<u32>, TextError> {
+        let rendered = match &self.template {
+            Some(template) => template.render(&self.tokenizer, messages, true)?,
+            None => ChatTemplate::chatml().render(&self.tokenizer, messages, true)?,
+        };
+        Ok(self.with_bos(rendered))
+    }
+
+    /// Plain text as tokens, to be continued.
+    pub fn text_prompt(&self, text: &str) -> Result<Vec<u32>, TextError> {
+        Ok(self.with_bos(self.tokenizer.encode(text, crate::text::Special::Text)?))
+    }
+
+    /// The text between `prefix` and `suffix` is to be filled in.
+    pub fn fim_prompt(&self, prefix: &str, suffix: &str) -> Result<Vec<u32>, TextError> {
+        let fim = self.tokenizer.fim().ok_or(TextError::NoFim)?;
+        let encode = |text| self.tokenizer.encode(text, crate::text::Special::Text);
+        let mut tokens = vec![fim.prefix];
+        tokens.extend(encode(prefix)?);
+        tokens.push(fim.suffix);
+        tokens.extend(encode(suffix)?);
+        tokens.push(fim.middle);
+        Ok(self.with_bos(tokens))
+    }
+
+    fn with_bos(&self, mut tokens: Vec<u32>) -> Vec<u32> {
+        if let Some(bos) = self.tokenizer.bos().filter(|_| self.tokenizer.add_bos()) {
+            if tokens.first() != Some(&bos) {
+                tokens.insert(0, bos);
+            }
+        }
+        tokens
+    }
+}
