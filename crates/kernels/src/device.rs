@@ -6,7 +6,7 @@
 //!
 //! Letters: `T` rows of the batch (tokens of all its sequences), `D` model width, `N` output width.
 
-use crate::{KvStore, Matrix, Tensor};
+use crate::{KV_BLOCK, KvStore, Matrix, Tensor};
 use std::ops::Range;
 
 /// One processor, or one graphics card, that computes operations.
@@ -116,4 +116,56 @@ pub struct RopeRows {
     pub sin: Tensor,
     /// Element order.
     pub pairing: Pairing,
+}
+
+// What every device asserts before it computes. A violation is a bug of the caller; fast devices rely on
+// these for the bounds of their unsafe code.
+
+fn check_input(x: &Tensor, norm: Option<Norm<'_>>, w: &Matrix, out: &Tensor) {
+    assert_eq!(x.cols(), w.cols(), "width of the input and of the weights");
+    assert_eq!((x.rows(), w.rows()), (out.rows(), out.cols()), "shape of the output");
+    assert!(norm.is_none_or(|n| n.weight.len() == x.cols()), "width of the norm");
+}
+
+pub(crate) fn check_linear(x: &Tensor, norm: Option<Norm<'_>>, jobs: &[Linear<'_>]) {
+    for job in jobs {
+        check_input(x, norm, job.weight, job.out);
+        assert!(job.bias.is_none_or(|b| b.len() == job.weight.rows()), "width of the bias");
+    }
+}
+
+pub(crate) fn check_gated(x: &Tensor, norm: Option<Norm<'_>>, gate: &Matrix, up: &Matrix, out: &Tensor) {
+    check_input(x, norm, gate, out);
+    check_input(x, norm, up, out);
+}
+
+pub(crate) fn check_embed(table: &Matrix, ids: &[u32], out: &Tensor) {
+    assert_eq!((ids.len(), table.cols()), (out.rows(), out.cols()), "shape of the output");
+    assert!(ids.iter().all(|&id| (id as usize) < table.rows()), "ids inside the table");
+}
+
+pub(crate) fn check_attend(op: &Attend<'_>, q: &Tensor, k: &Tensor, v: &Tensor, kv: &KvStore, out: &Tensor) {
+    let (Heads { q: heads, kv: kv_heads, dim }, rows) = (op.heads, q.rows());
+    assert!(kv_heads > 0 && heads.is_multiple_of(kv_heads), "query heads per key head");
+    assert_eq!((q.cols(), out.rows(), out.cols()), (heads * dim, rows, heads * dim), "shape of q and out");
+    assert_eq!((k.rows(), k.cols()), (rows, kv_heads * dim), "shape of k");
+    assert_eq!((v.rows(), v.cols()), (rows, kv_heads * dim), "shape of v");
+    for norm in [op.q_norm, op.k_norm].into_iter().flatten() {
+        assert_eq!(norm.weight.len(), dim, "width of the norm");
+    }
+    let (cos, sin) = (&op.rope.cos, &op.rope.sin);
+    assert_eq!((cos.rows(), cos.cols()), (sin.rows(), sin.cols()), "shape of cosines and sines");
+    assert!(cos.rows() >= rows && 2 * cos.cols() <= dim, "rotations of every row");
+
+    let shape = kv.shape();
+    assert_eq!((shape.kv_heads, shape.head_dim), (kv_heads, dim), "shape of the cache");
+    assert!(op.layer < shape.layers, "layer of the cache");
+    let mut next = 0;
+    for span in op.spans {
+        assert_eq!(span.rows.start, next, "spans tile the batch");
+        next = span.rows.end;
+        assert!(span.blocks.len() * KV_BLOCK >= span.start + span.rows.len(), "blocks cover the span");
+        assert!(span.blocks.iter().all(|&b| (b as usize) < kv.len()), "blocks exist");
+    }
+    assert_eq!(next, rows, "spans tile the batch");
 }

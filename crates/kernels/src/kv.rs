@@ -38,13 +38,20 @@ pub struct KvStore {
     blocks: Vec<AlignedBuf<u8>>,
 }
 
+impl KvFormat {
+    /// The format of one head's key or value at one position.
+    pub fn row_format(self) -> Format {
+        match self {
+            KvFormat::F16 => Format::F16,
+            KvFormat::Q8_0 => Format::Q8_0,
+        }
+    }
+}
+
 impl KvShape {
     /// Bytes of one head's key (or value) at one position.
     pub fn row_bytes(&self) -> usize {
-        match self.format {
-            KvFormat::F16 => self.head_dim * 2,
-            KvFormat::Q8_0 => Format::Q8_0.row_bytes(self.head_dim),
-        }
+        self.format.row_format().row_bytes(self.head_dim)
     }
 
     /// Bytes of one block.

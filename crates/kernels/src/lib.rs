@@ -13,7 +13,7 @@ mod tensor;
 pub mod detect;
 pub mod pool;
 pub mod quant;
-//pub mod reference;
+pub mod reference;
 //pub mod cpu;
 
 pub use device::{Attend, Device, Heads, Linear, Norm, Pairing, RopeRows, Span};
