@@ -87,10 +87,9 @@ impl Model {
     }
 
     fn with_bos(&self, mut tokens: Vec<u32>) -> Vec<u32> {
-        if let Some(bos) = self.tokenizer.bos().filter(|_| self.tokenizer.add_bos()) {
-            if tokens.first() != Some(&bos) {
-                tokens.insert(0, bos);
-            }
+        let bos = self.tokenizer.bos().filter(|_| self.tokenizer.add_bos());
+        if let Some(bos) = bos.filter(|bos| tokens.first() != Some(bos)) {
+            tokens.insert(0, bos);
         }
         tokens
     }
