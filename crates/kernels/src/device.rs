@@ -168,4 +168,14 @@ pub(crate) fn check_attend(op: &Attend<'_>, q: &Tensor, k: &Tensor, v: &Tensor, 
         assert!(span.blocks.iter().all(|&b| (b as usize) < kv.len()), "blocks exist");
     }
     assert_eq!(next, rows, "spans tile the batch");
+    // Threads write the blocks of different spans at once, while others read theirs.
+    for (i, span) in op.spans.iter().enumerate().filter(|(_, s)| !s.rows.is_empty()) {
+        let written = span.start / KV_BLOCK..=(span.start + span.rows.len() - 1) / KV_BLOCK;
+        for (at, block) in written.clone().zip(&span.blocks[written]) {
+            let shared = |(j, s): (usize, &Span<'_>)| {
+                s.blocks.iter().enumerate().any(|(k, b)| b == block && (i, at) != (j, k))
+            };
+            assert!(!op.spans.iter().enumerate().any(shared), "a block that is written belongs to one span");
+        }
+    }
 }

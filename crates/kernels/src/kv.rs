@@ -99,6 +99,11 @@ impl KvStore {
         &self.blocks[block as usize]
     }
 
+    /// Where a block starts, for kernels that write parts of it from several threads.
+    pub(crate) fn block_ptr(&self, block: u32) -> *mut u8 {
+        self.blocks[block as usize].as_ptr_mut()
+    }
+
     /// The same, writable.
     pub fn block_mut(&mut self, block: u32) -> &mut [u8] {
         &mut self.blocks[block as usize]

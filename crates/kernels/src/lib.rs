@@ -10,11 +10,11 @@ mod matrix;
 mod memory;
 mod tensor;
 
+pub mod cpu;
 pub mod detect;
 pub mod pool;
 pub mod quant;
 pub mod reference;
-//pub mod cpu;
 
 pub use device::{Attend, Device, Heads, Linear, Norm, Pairing, RopeRows, Span};
 pub use kv::{KV_BLOCK, KvFormat, KvShape, KvStore};

@@ -86,6 +86,11 @@ impl<T: bytemuck::Pod> AlignedBuf<T> {
         AlignedBuf { ptr, len }
     }
 
+    /// The memory itself. Writing through it takes the exclusive right to the written elements.
+    pub(crate) fn as_ptr_mut(&self) -> *mut T {
+        self.ptr
+    }
+
     fn layout(len: usize) -> Layout {
         Layout::array::<T>(len)
             .and_then(|l| l.align_to(ALIGN))

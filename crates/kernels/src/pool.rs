@@ -30,8 +30,6 @@ struct Shared {
     epoch: Signal,
     /// Workers that have not finished the current job.
     pending: Signal,
-    /// Next item of [`Pool::for_each`].
-    next: Padded<AtomicUsize>,
     /// Tells workers to end.
     closed: AtomicBool,
     /// What the first panicking worker said.
@@ -63,7 +61,6 @@ impl Pool {
             job: UnsafeCell::new(None),
             epoch: Signal::default(),
             pending: Signal::default(),
-            next: Padded::default(),
             closed: AtomicBool::new(false),
             panic: Mutex::new(None),
             parked: (0..helpers).map(|_| Padded::default()).collect(),
@@ -112,25 +109,40 @@ impl Pool {
         }
     }
 
-    /// Runs `job(thread, item)` for every item in `0..count`; idle threads take the next item.
+    /// Runs `job(thread, items)` on every thread; together the iterators yield each of `0..count` once.
+    /// An idle thread takes the next item, so items may differ in cost.
     ///
     /// # Panics
     /// As [`Pool::run`].
-    pub fn for_each(&mut self, count: usize, job: impl Fn(usize, usize) + Sync) {
+    pub fn share(&mut self, count: usize, job: impl Fn(usize, Items<'_>) + Sync) {
+        let next = AtomicUsize::new(0);
         if count <= 1 || self.workers.is_empty() {
-            return (0..count).for_each(|item| job(0, item));
+            return job(0, Items { next: &next, count });
         }
-        self.shared.next.0.store(0, Relaxed);
-        let shared = self.shared.clone();
-        self.run(&|thread| {
-            loop {
-                let item = shared.next.0.fetch_add(1, Relaxed);
-                if item >= count {
-                    break;
-                }
-                job(thread, item);
-            }
-        });
+        let next = Padded(next);
+        self.run(&|thread| job(thread, Items { next: &next.0, count }));
+    }
+
+    /// [`Pool::share`] for jobs with nothing to set up per thread.
+    ///
+    /// # Panics
+    /// As [`Pool::run`].
+    pub fn for_each(&mut self, count: usize, job: impl Fn(usize) + Sync) {
+        self.share(count, |_, items| items.for_each(&job));
+    }
+}
+
+/// The items that one thread of [`Pool::share`] takes.
+pub struct Items<'a> {
+    next: &'a AtomicUsize,
+    count: usize,
+}
+
+impl Iterator for Items<'_> {
+    type Item = usize;
+    fn next(&mut self) -> Option<usize> {
+        let item = self.next.fetch_add(1, Relaxed);
+        (item < self.count).then_some(item)
     }
 }
 
@@ -250,7 +262,7 @@ mod tests {
             let mut pool = Pool::new(threads).unwrap();
             for count in [0, 1, 2, 7, 1000] {
                 let taken: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
-                pool.for_each(count, |_, i| {
+                pool.for_each(count, |i| {
                     taken[i].fetch_add(1, Relaxed);
                 });
                 assert!(taken.iter().all(|c| c.load(Relaxed) == 1));

@@ -60,7 +60,7 @@ impl Amx {
         }
         let outs: Vec<Shared> = jobs.iter_mut().map(|j| Shared::new(j.out)).collect();
         let jobs: &[Linear<'_>] = jobs;
-        pool.for_each(items.len(), |_, item| {
+        pool.for_each(items.len(), |item| {
             let (job, row, height) = items[item];
             let Linear { weight, bias, add, .. } = &jobs[job];
             // SAFETY: `new` proved the processor; items write disjoint columns of their outputs.
@@ -69,8 +69,8 @@ impl Amx {
                 in_scratch(|scratch| {
                     let Scratch { strip, sums: [sums, _] } = scratch;
                     for tokens in token_blocks(x.rows()) {
-                        block(&mut tiles, weight, row, height, packed, tokens.clone(), strip, sums);
-                        store(sums, &outs[job], row, tokens, |_, v| v, bias.as_deref(), *add);
+                        let len = block(&mut tiles, weight, row, height, packed, tokens.clone(), strip, sums);
+                        store(&sums[..len], &outs[job], row, tokens, |_, v| v, bias.as_deref(), *add);
                     }
                 });
             }
@@ -83,7 +83,7 @@ impl Amx {
         let packed = &self.packed[..];
         let height = strip_height(gate, pool.threads());
         let out = Shared::new(out);
-        pool.for_each(gate.rows().div_ceil(height), |_, item| {
+        pool.for_each(gate.rows().div_ceil(height), |item| {
             let row = item * height;
             // SAFETY: as in `linear`.
             unsafe {
@@ -91,10 +91,10 @@ impl Amx {
                 in_scratch(|scratch| {
                     let Scratch { strip, sums: [gates, ups] } = scratch;
                     for tokens in token_blocks(x.rows()) {
-                        block(&mut tiles, gate, row, height, packed, tokens.clone(), strip, gates);
+                        let len = block(&mut tiles, gate, row, height, packed, tokens.clone(), strip, gates);
                         block(&mut tiles, up, row, height, packed, tokens.clone(), strip, ups);
                         let ups = &ups[..];
-                        store(gates, &out, row, tokens, |at, g| gate_lanes(g, ups, at), None, false);
+                        store(&gates[..len], &out, row, tokens, |at, g| gate_lanes(g, ups, at), None, false);
                     }
                 });
             }
@@ -109,7 +109,7 @@ impl Amx {
             self.packed = AlignedBuf::zeroed(len);
         }
         let packed = Shared::from_slice(&mut self.packed[..len]);
-        pool.for_each(tiles, |_, tile| {
+        pool.for_each(tiles, |tile| {
             // SAFETY: `new` proved the processor; every item writes its own tile of tokens.
             unsafe { pack_tile(x, norm, tile, packed.at(tile * TILE * x.cols())) }
         });
@@ -133,7 +133,7 @@ fn strip_height(weight: &Matrix, threads: usize) -> usize {
     tall.min(share.max(32))
 }
 
-/// `sums = weight[row .. row + height] · tokensᵀ`.
+/// `sums = weight[row .. row + height] · tokensᵀ`; returns how many sums there are.
 ///
 /// # Safety
 /// The processor has AMX and AVX-512 BF16; `packed` holds the tokens with `weight.cols()` elements each.
@@ -147,7 +147,7 @@ unsafe fn block(
     tokens: std::ops::Range<usize>,
     strip: &mut AlignedBuf<u16>,
     sums: &mut AlignedBuf<f32>,
-) {
+) -> usize {
     let k_len = weight.cols();
     let step = if k_len > UNSPLIT_DEPTH { STRIP_DEPTH } else { k_len };
     let (row_tiles, token_tiles) = (height / TILE, tokens.len().next_multiple_of(2 * TILE) / TILE);
@@ -172,6 +172,7 @@ unsafe fn block(
             }
         }
     }
+    height * token_tiles * TILE
 }
 
 fn grow<T: bytemuck::Pod>(buffer: &mut AlignedBuf<T>, len: usize) {
@@ -196,9 +197,7 @@ unsafe fn store(
 ) {
     let token_tiles = tokens.len().next_multiple_of(2 * TILE) / TILE;
     let width = out.cols();
-    let mut i = 0;
-    while row + i * TILE < width && (i + 1) * token_tiles * TILE * TILE <= sums.len() {
-        let column = row + i * TILE;
+    for (i, column) in (row..width).step_by(TILE).take(sums.len() / (token_tiles * TILE * TILE)).enumerate() {
         let mask = super::unpack::lanes_below(width - column);
         // SAFETY: `mask` keeps loads and stores inside the row; sums has the tile by the loop's condition.
         unsafe {
@@ -221,7 +220,6 @@ unsafe fn store(
                 }
             }
         }
-        i += 1;
     }
 }
 

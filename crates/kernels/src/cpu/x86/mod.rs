@@ -1,9 +1,9 @@
-//! Kernels for x86-64.
+//! x86-64.
 
-pub(super) mod amx;
-pub(super) mod decode;
-mod lanes;
-mod rows;
-mod tile;
-mod unpack;
-mod unpack_bf16;
+use super::kernels::Kernels;
+use crate::detect::Isa;
+
+/// The table of an instruction set of this architecture.
+pub(super) fn kernels(_isa: Isa) -> &'static Kernels {
+    &super::portable::KERNELS
+}

@@ -1,0 +1,31 @@
+//! SwiGLU: `y = silu(norm(x) · gateᵀ) ⊙ (norm(x) · upᵀ)`. One item computes the same rows of both.
+
+use super::matmul::{Plan, product};
+use super::{Cpu, Scratch, parts::Parts};
+use crate::{Matrix, Norm, Tensor, device};
+
+pub(super) fn forward(
+    cpu: &Cpu,
+    x: &Tensor,
+    norm: Option<Norm<'_>>,
+    gate: &Matrix,
+    up: &Matrix,
+    out: &mut Tensor,
+) {
+    device::check_gated(x, norm, gate, up, out);
+    let (kernels, n) = (cpu.kernels, gate.rows());
+    let plan = Plan::paired(cpu, x.rows(), gate, up);
+    let out = Parts::of(out);
+    cpu.team().multiply(kernels, x, norm, &plan, |scratch, inputs, item| {
+        let (_, rows) = plan.locate(item, std::iter::once(n));
+        let Scratch { panel, acc, other, .. } = scratch;
+        let width = product(kernels, gate, rows.clone(), inputs, panel, acc);
+        product(kernels, up, rows.clone(), inputs, panel, other);
+        for t in 0..x.rows() {
+            let (gate, up) = (&mut acc[t * width..][..rows.len()], &other[t * width..][..rows.len()]);
+            kernels.silu_mul(gate, up);
+            // SAFETY: items divide the weight rows, so these columns belong to this item alone.
+            unsafe { out.slice(t * n + rows.start..t * n + rows.end) }.copy_from_slice(gate);
+        }
+    });
+}

@@ -1,0 +1,123 @@
+//! The inner loops of one instruction set, as a table of functions.
+//!
+//! Everything above this table is the same for all processors. A kernel must compute each output element
+//! from its own rows alone, in an order that depends on nothing but the width: then results do not depend
+//! on the number of threads, nor on which other rows share the batch.
+
+use super::activations::{QuantRow, QuantRows};
+use super::panel::{Panel, Rows, StripMut};
+use super::portable;
+use crate::detect::Isa;
+use crate::{Format, KvFormat, Norm, Pairing, Tensor};
+
+/// The kernels of one instruction set. The pointers are `unsafe fn` because they may be called only on
+/// processors that have it; [`Kernels::of`] is the only way to a table, and checks.
+pub(crate) struct Kernels {
+    pub(crate) isa: Isa,
+    /// Name of the matrix kernel for few rows (decode) and for many (prefill).
+    pub(crate) names: fn(Format) -> [&'static str; 2],
+
+    /// RMSNorm of one row into `out`.
+    pub(crate) norm: unsafe fn(x: &[f32], norm: &Norm<'_>, out: &mut [f32]),
+    /// One row to 8 bits.
+    pub(crate) quantize: unsafe fn(x: &[f32], out: QuantRow<'_>),
+
+    /// Quantised weight rows into a strip.
+    pub(crate) unpack: unsafe fn(format: Format, rows: Rows<'_>, strip: StripMut<'_>),
+    /// `acc[t, 16·s + r] = Σ_k x[t, k] · w[s, r, k]`; `acc [T, 16 · strips]`.
+    pub(crate) gemm: unsafe fn(panel: &Panel, x: &QuantRows, acc: &mut [f32]),
+    /// `acc[t, r] = Σ_k x[t, k] · w[r, k]`, `x` of 1 to 8 rows, straight from the blocks; `acc [T, rows]`.
+    pub(crate) gemv: unsafe fn(format: Format, rows: Rows<'_>, x: &QuantRows, acc: &mut [f32]),
+
+    /// Float weight rows into a strip `[cols][16]`.
+    pub(crate) unpack_floats: unsafe fn(format: Format, rows: Rows<'_>, strip: &mut [f32]),
+    /// As `gemv`, for float weights and activations.
+    pub(crate) gemv_floats: unsafe fn(format: Format, rows: Rows<'_>, x: &Tensor, acc: &mut [f32]),
+    /// `c += a · b` in f32.
+    pub(crate) gemm_floats: unsafe fn(shape: Gemm, a: &[f32], b: &[f32], c: &mut [f32]),
+
+    /// `gate = silu(gate) ⊙ up`.
+    pub(crate) silu_mul: unsafe fn(gate: &mut [f32], up: &[f32]),
+
+    /// Rotates one head; see `reference/rope.rs`.
+    pub(crate) rotate: unsafe fn(head: &mut [f32], cos: &[f32], sin: &[f32], pairing: Pairing),
+    /// Rows of the cache, `[n][row_bytes]`, as floats `[n][dim]`.
+    pub(crate) widen: unsafe fn(format: KvFormat, bytes: &[u8], out: &mut [f32]),
+    /// One key or value into its bytes in the cache.
+    pub(crate) narrow: unsafe fn(format: KvFormat, x: &[f32], bytes: &mut [u8]),
+    /// `s[m, p] = q[m] · k[p]`; `q [M, dim]`, `k [n, dim]`, `s [M, 64]`.
+    pub(crate) dots: unsafe fn(dim: usize, q: &[f32], k: &[f32], s: &mut [f32]),
+    /// One row of scores into weights; see [`portable::softmax`].
+    pub(crate) softmax: unsafe fn(s: &mut [f32], scale: f32, state: &mut Softmax) -> f32,
+}
+
+/// Shape of an f32 product `c[m, n] += Σ_k a[m, k] · b[k, n]`, with the distance between rows of each.
+/// `n` is a multiple of 16, except for heads of other widths.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gemm {
+    pub(crate) m: usize,
+    pub(crate) n: usize,
+    pub(crate) k: usize,
+    pub(crate) a_stride: usize,
+    pub(crate) b_stride: usize,
+    pub(crate) c_stride: usize,
+}
+
+/// Running state of a softmax over blocks of positions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Softmax {
+    /// Largest scaled score so far.
+    pub(crate) max: f32,
+    /// `Σ exp(score - max)`.
+    pub(crate) sum: f32,
+}
+
+impl Softmax {
+    pub(crate) const EMPTY: Softmax = Softmax { max: f32::NEG_INFINITY, sum: 0.0 };
+}
+
+impl Kernels {
+    /// The table of an instruction set, where the processor has it.
+    pub(crate) fn of(isa: Isa) -> Option<&'static Kernels> {
+        isa.is_available().then(|| match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 | Isa::Avx512 | Isa::Amx => super::x86::kernels(isa),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon | Isa::Dotprod | Isa::I8mm => super::arm::kernels(isa),
+            _ => &portable::KERNELS,
+        })
+    }
+}
+
+/// Safe calls: a table exists only where its instructions do.
+macro_rules! safe_calls {
+    ($($name:ident($($arg:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
+        impl Kernels {
+            $(
+                #[inline(always)]
+                pub(crate) fn $name(&self, $($arg: $type),*) $(-> $result)? {
+                    // SAFETY: `Kernels::of` handed out this table, so the processor has its instructions.
+                    // Kernels check the lengths that they rely on.
+                    unsafe { (self.$name)($($arg),*) }
+                }
+            )*
+        }
+    };
+}
+
+safe_calls! {
+    norm(x: &[f32], norm: &Norm<'_>, out: &mut [f32]);
+    quantize(x: &[f32], out: QuantRow<'_>);
+    unpack(format: Format, rows: Rows<'_>, strip: StripMut<'_>);
+    gemm(panel: &Panel, x: &QuantRows, acc: &mut [f32]);
+    gemv(format: Format, rows: Rows<'_>, x: &QuantRows, acc: &mut [f32]);
+    unpack_floats(format: Format, rows: Rows<'_>, strip: &mut [f32]);
+    gemv_floats(format: Format, rows: Rows<'_>, x: &Tensor, acc: &mut [f32]);
+    gemm_floats(shape: Gemm, a: &[f32], b: &[f32], c: &mut [f32]);
+    silu_mul(gate: &mut [f32], up: &[f32]);
+    rotate(head: &mut [f32], cos: &[f32], sin: &[f32], pairing: Pairing);
+    widen(format: KvFormat, bytes: &[u8], out: &mut [f32]);
+    narrow(format: KvFormat, x: &[f32], bytes: &mut [u8]);
+    dots(dim: usize, q: &[f32], k: &[f32], s: &mut [f32]);
+    softmax(s: &mut [f32], scale: f32, state: &mut Softmax) -> f32;
+}

@@ -1,0 +1,422 @@
+//! Kernels in plain Rust.
+//!
+//! The bodies are `inline(always)`: inside a function compiled for an instruction set they become code for
+//! that set, so AVX2 or NEON tables take over those that the compiler vectorises well. `FMA` says whether
+//! a fused multiply-add is one instruction there.
+
+use super::activations::{GROUP, QuantRow, QuantRows};
+use super::kernels::{Gemm, Kernels, Softmax};
+use super::panel::{Panel, Rows, STRIP, StripMut};
+use crate::detect::Isa;
+use crate::quant::{Block, bf16_to_f32, f16_to_f32, with_block};
+use crate::{Format, KvFormat, Norm, Pairing, Tensor, quant};
+
+pub(crate) static KERNELS: Kernels = Kernels {
+    isa: Isa::Portable,
+    names: |_| ["portable-gemv", "portable-gemm"],
+    norm,
+    quantize,
+    unpack,
+    gemm,
+    gemv,
+    unpack_floats,
+    gemv_floats: gemv_floats::<false>,
+    gemm_floats: gemm_floats::<false>,
+    silu_mul: silu_mul::<false>,
+    rotate,
+    widen,
+    narrow,
+    dots: dots::<false>,
+    softmax: softmax::<false>,
+};
+
+/// `a · b + c`.
+#[inline(always)]
+pub(crate) fn fma<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FMA { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// `Σ a · b` in 16 interleaved sums.
+#[inline(always)]
+pub(crate) fn dot<const FMA: bool>(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0f32; 16];
+    let (a16, a_rest) = a.as_chunks::<16>();
+    let (b16, b_rest) = b.as_chunks::<16>();
+    for (a, b) in a16.iter().zip(b16) {
+        for i in 0..16 {
+            sums[i] = fma::<FMA>(a[i], b[i], sums[i]);
+        }
+    }
+    for (i, (&a, &b)) in a_rest.iter().zip(b_rest).enumerate() {
+        sums[i] = fma::<FMA>(a, b, sums[i]);
+    }
+    sum16(sums)
+}
+
+/// The sum of 16 lanes, in halves.
+#[inline(always)]
+pub(crate) fn sum16(mut x: [f32; 16]) -> f32 {
+    for width in [8, 4, 2, 1] {
+        for i in 0..width {
+            x[i] += x[i + width];
+        }
+    }
+    x[0]
+}
+
+/// `e^x` for `x ≤ 0` to within 2 units in the last place; 0 below -87.
+#[inline(always)]
+pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {
+    const ROUND: f32 = 12_582_912.0; // 1.5 · 2^23: adding it leaves an integer in the low bits
+    let clamped = if x > -87.0 { x } else { -87.0 };
+    let shifted = fma::<FMA>(clamped, std::f32::consts::LOG2_E, ROUND);
+    let n = shifted - ROUND;
+    // ln 2 in two parts keeps the remainder exact (Cody and Waite).
+    let r = fma::<FMA>(n, -0.693_359_4, clamped);
+    let r = fma::<FMA>(n, 2.121_944_4e-4, r);
+    // Minimax polynomial for e^r on [-ln 2 / 2, ln 2 / 2] (Cephes expf).
+    let mut p = 1.987_569_1e-4;
+    for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_1e-1] {
+        p = fma::<FMA>(p, r, c);
+    }
+    let p = fma::<FMA>(p * r, r, r) + 1.0;
+    let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
+    if x > -87.0 { p * power } else { 0.0 }
+}
+
+#[inline(always)]
+pub(crate) fn norm(x: &[f32], norm: &Norm<'_>, out: &mut [f32]) {
+    let mean_square = dot::<false>(x, x) / x.len() as f32;
+    let inverse = 1.0 / (mean_square + norm.eps).sqrt();
+    for ((o, &v), &w) in out.iter_mut().zip(x).zip(norm.weight) {
+        *o = v * inverse * w;
+    }
+}
+
+#[inline(always)]
+pub(crate) fn quantize(x: &[f32], out: QuantRow<'_>) {
+    const ROUND: f32 = 12_582_912.0; // rounds to the nearest integer, ties to even
+    let groups = x.as_chunks::<GROUP>().0.iter().zip(out.q.as_chunks_mut::<GROUP>().0);
+    for (g, (x, q)) in groups.enumerate() {
+        let mut lanes = [0.0f32; 16];
+        for i in 0..16 {
+            let (a, b) = (x[i].abs(), x[i + 16].abs());
+            lanes[i] = if a > b { a } else { b };
+        }
+        let mut largest = 0.0f32;
+        for lane in lanes {
+            largest = if lane > largest { lane } else { largest };
+        }
+        let scale = largest / 127.0;
+        let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+        let mut sums = [0i32; 2];
+        for (half, sum) in sums.iter_mut().enumerate() {
+            for i in half * 16..half * 16 + 16 {
+                let code = (x[i] * inverse + ROUND).to_bits() as i8;
+                q[i] = code;
+                *sum += i32::from(code);
+            }
+        }
+        out.scale[g] = scale;
+        out.sum32[g] = scale * (sums[0] + sums[1]) as f32;
+        out.sum16[2 * g] = scale * sums[0] as f32;
+        out.sum16[2 * g + 1] = scale * sums[1] as f32;
+    }
+}
+
+#[inline(always)]
+pub(crate) fn unpack(format: Format, rows: Rows<'_>, strip: StripMut<'_>) {
+    with_block!(format, B => unpack_blocks::<B>(rows, strip), float => unreachable!("float weights have no codes"))
+}
+
+#[inline(always)]
+fn unpack_blocks<B: Block>(rows: Rows<'_>, strip: StripMut<'_>) {
+    let (mut code, mut scale, mut min) = ([0u8; 256], [0.0f32; 16], [0.0f32; 16]);
+    let groups = B::LEN / B::GROUP;
+    let (scales, mins) = (strip.scale.as_chunks_mut::<STRIP>().0, strip.min.as_chunks_mut::<STRIP>().0);
+    let quads: &mut [[[u8; 4]; STRIP]] = strip.codes.as_chunks_mut::<4>().0.as_chunks_mut().0;
+    for r in 0..rows.count {
+        let blocks: &[B] = bytemuck::cast_slice(rows.row(r));
+        for (b, block) in blocks.iter().enumerate() {
+            block.codes(&mut code[..B::LEN], &mut scale[..groups], &mut min[..groups]);
+            let quads = &mut quads[b * B::LEN / 4..][..B::LEN / 4];
+            for (to, from) in quads.iter_mut().zip(code.as_chunks::<4>().0) {
+                to[r] = *from;
+            }
+            for g in 0..groups {
+                scales[b * groups + g][r] = scale[g];
+                mins[b * groups + g][r] = min[g];
+            }
+        }
+    }
+}
+
+#[inline(always)]
+pub(crate) fn gemm(panel: &Panel, x: &QuantRows, acc: &mut [f32]) {
+    let per_group = panel.group / 4;
+    for t in 0..x.rows {
+        let (q, dx, sums) = (x.q(t).as_chunks::<4>().0, x.scale(t), x.sum(t, panel.group));
+        for s in 0..panel.strips {
+            let codes: &[[[u8; 4]; STRIP]] = panel.codes(s).as_chunks::<4>().0.as_chunks().0;
+            let (scale, min) = (panel.scale(s).as_chunks::<STRIP>().0, panel.min(s).as_chunks::<STRIP>().0);
+            let mut y = [0.0f32; STRIP];
+            for g in 0..sums.len() {
+                let mut dots = [0i32; STRIP];
+                for k in g * per_group..(g + 1) * per_group {
+                    for r in 0..STRIP {
+                        for b in 0..4 {
+                            dots[r] += i32::from(codes[k][r][b]) * i32::from(q[k][b]);
+                        }
+                    }
+                }
+                let dx = dx[g * panel.group / GROUP];
+                for r in 0..STRIP {
+                    y[r] += scale[g][r] * dx * dots[r] as f32 + min[g][r] * sums[g];
+                }
+            }
+            acc[(t * panel.strips + s) * STRIP..][..STRIP].copy_from_slice(&y);
+        }
+    }
+}
+
+#[inline(always)]
+pub(crate) fn gemv(format: Format, rows: Rows<'_>, x: &QuantRows, acc: &mut [f32]) {
+    with_block!(format, B => gemv_blocks::<B>(rows, x, acc), float => unreachable!("float weights have no codes"))
+}
+
+#[inline(always)]
+fn gemv_blocks<B: Block>(rows: Rows<'_>, x: &QuantRows, acc: &mut [f32]) {
+    let (mut code, mut scale, mut min) = ([0u8; 256], [0.0f32; 16], [0.0f32; 16]);
+    let groups = B::LEN / B::GROUP;
+    for r in 0..rows.count {
+        let blocks: &[B] = bytemuck::cast_slice(rows.row(r));
+        let mut y = [0.0f32; super::FEW_ROWS];
+        for (b, block) in blocks.iter().enumerate() {
+            block.codes(&mut code[..B::LEN], &mut scale[..groups], &mut min[..groups]);
+            for (t, y) in y[..x.rows].iter_mut().enumerate() {
+                let q = &x.q(t)[b * B::LEN..][..B::LEN];
+                let (dx, sums) = (x.scale(t), &x.sum(t, B::GROUP)[b * groups..][..groups]);
+                for g in 0..groups {
+                    let span = g * B::GROUP..(g + 1) * B::GROUP;
+                    let pairs = code[span.clone()].iter().zip(&q[span]);
+                    let dot: i32 = pairs.map(|(&c, &q)| i32::from(c) * i32::from(q)).sum();
+                    let dx = dx[(b * B::LEN + g * B::GROUP) / GROUP];
+                    *y += scale[g] * dx * dot as f32 + min[g] * sums[g];
+                }
+            }
+        }
+        for t in 0..x.rows {
+            acc[t * rows.count + r] = y[t];
+        }
+    }
+}
+
+/// Calls `$body` with `$row` reading float `i` of a row of blocks.
+macro_rules! with_floats {
+    ($format:expr, $bytes:expr, $row:ident => $body:expr) => {
+        match $format {
+            Format::F32 => {
+                let $row = floats($bytes, f32::from_le_bytes);
+                $body
+            }
+            Format::F16 => {
+                let $row = floats($bytes, |b| f16_to_f32(u16::from_le_bytes(b)));
+                $body
+            }
+            Format::Bf16 => {
+                let $row = floats($bytes, |b| bf16_to_f32(u16::from_le_bytes(b)));
+                $body
+            }
+            _ => unreachable!("not a float format"),
+        }
+    };
+}
+
+#[inline(always)]
+fn floats<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f32 + Copy) -> impl Fn(usize) -> [f32; 16] {
+    let chunks = bytes.as_chunks::<N>().0;
+    move |at| std::array::from_fn(|i| chunks.get(at + i).map_or(0.0, |b| read(*b)))
+}
+
+#[inline(always)]
+pub(crate) fn unpack_floats(format: Format, rows: Rows<'_>, strip: &mut [f32]) {
+    let strip = strip.as_chunks_mut::<STRIP>().0;
+    for r in 0..rows.count {
+        with_floats!(format, rows.row(r), row => {
+            for (c, out) in strip.chunks_mut(16).enumerate() {
+                for (out, w) in out.iter_mut().zip(row(c * 16)) {
+                    out[r] = w;
+                }
+            }
+        });
+    }
+}
+
+#[inline(always)]
+pub(crate) fn gemv_floats<const FMA: bool>(format: Format, rows: Rows<'_>, x: &Tensor, acc: &mut [f32]) {
+    for r in 0..rows.count {
+        with_floats!(format, rows.row(r), row => {
+            let mut sums = [[0.0f32; 16]; super::FEW_ROWS];
+            for at in (0..x.cols()).step_by(16) {
+                let w = row(at);
+                for (t, sums) in sums[..x.rows()].iter_mut().enumerate() {
+                    let x = &x.row(t)[at..];
+                    for (i, &x) in x.iter().take(16).enumerate() {
+                        sums[i] = fma::<FMA>(x, w[i], sums[i]);
+                    }
+                }
+            }
+            for t in 0..x.rows() {
+                acc[t * rows.count + r] = sum16(sums[t]);
+            }
+        });
+    }
+}
+
+#[inline(always)]
+pub(crate) fn gemm_floats<const FMA: bool>(shape: Gemm, a: &[f32], b: &[f32], c: &mut [f32]) {
+    let Gemm { m, n, k, a_stride, b_stride, c_stride } = shape;
+    for i in 0..m {
+        let a = &a[i * a_stride..][..k];
+        let mut at = 0;
+        while at < n {
+            let width = (n - at).min(16);
+            let out = &mut c[i * c_stride + at..][..width];
+            let mut sums = [0.0f32; 16];
+            sums[..width].copy_from_slice(out);
+            if width == 16 {
+                for (k, &a) in a.iter().enumerate() {
+                    let b: &[f32; 16] = b[k * b_stride + at..][..16].try_into().expect("16 floats");
+                    for j in 0..16 {
+                        sums[j] = fma::<FMA>(a, b[j], sums[j]);
+                    }
+                }
+            } else {
+                for (k, &a) in a.iter().enumerate() {
+                    for (sum, &b) in sums.iter_mut().zip(&b[k * b_stride + at..][..width]) {
+                        *sum = fma::<FMA>(a, b, *sum);
+                    }
+                }
+            }
+            out.copy_from_slice(&sums[..width]);
+            at += width;
+        }
+    }
+}
+
+#[inline(always)]
+pub(crate) fn silu_mul<const FMA: bool>(gate: &mut [f32], up: &[f32]) {
+    for (g, &u) in gate.iter_mut().zip(up) {
+        // silu(z) = z · e / (1 + e) or z / (1 + e) with e = exp(-|z|), which cannot overflow.
+        let e = exp::<FMA>(-g.abs());
+        let numerator = if *g < 0.0 { e } else { 1.0 };
+        *g = *g * numerator / (1.0 + e) * u;
+    }
+}
+
+#[inline(always)]
+pub(crate) fn rotate(head: &mut [f32], cos: &[f32], sin: &[f32], pairing: Pairing) {
+    let turns = cos.iter().zip(sin);
+    match pairing {
+        Pairing::Interleaved => {
+            for ([x, y], (&c, &s)) in head.as_chunks_mut().0.iter_mut().zip(turns) {
+                (*x, *y) = (*x * c - *y * s, *x * s + *y * c);
+            }
+        }
+        Pairing::Halves => {
+            let (xs, ys) = head.split_at_mut(cos.len());
+            for ((x, y), (&c, &s)) in xs.iter_mut().zip(ys).zip(turns) {
+                (*x, *y) = (*x * c - *y * s, *x * s + *y * c);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+pub(crate) fn widen(format: KvFormat, bytes: &[u8], out: &mut [f32]) {
+    match format {
+        KvFormat::F16 => {
+            for (o, b) in out.iter_mut().zip(bytes.as_chunks::<2>().0) {
+                *o = f16_to_f32(u16::from_le_bytes(*b));
+            }
+        }
+        KvFormat::Q8_0 => {
+            let blocks: &[quant::BlockQ8_0] = bytemuck::cast_slice(bytes);
+            for (block, out) in blocks.iter().zip(out.as_chunks_mut::<32>().0) {
+                let d = block.d.get();
+                for i in 0..32 {
+                    out[i] = d * f32::from(block.qs[i]);
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+pub(crate) fn narrow(format: KvFormat, x: &[f32], bytes: &mut [u8]) {
+    quant::quantize_row(format.row_format(), x, bytes);
+}
+
+#[inline(always)]
+pub(crate) fn dots<const FMA: bool>(dim: usize, q: &[f32], k: &[f32], s: &mut [f32]) {
+    for (q, s) in q.chunks_exact(dim).zip(s.chunks_exact_mut(crate::KV_BLOCK)) {
+        for (k, s) in k.chunks_exact(dim).zip(s) {
+            *s = dot::<FMA>(q, k);
+        }
+    }
+}
+
+/// Turns scores into `exp(scale · s - max)`, with `max` over this and all earlier blocks, adds them to
+/// `state.sum`, and returns the factor by which everything summed before has to shrink.
+#[inline(always)]
+pub(crate) fn softmax<const FMA: bool>(s: &mut [f32], scale: f32, state: &mut Softmax) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; 16];
+    let (chunks, rest) = s.as_chunks_mut::<16>();
+    for chunk in chunks.iter_mut() {
+        for i in 0..16 {
+            chunk[i] *= scale;
+            lanes[i] = if chunk[i] > lanes[i] { chunk[i] } else { lanes[i] };
+        }
+    }
+    for (i, v) in rest.iter_mut().enumerate() {
+        *v *= scale;
+        lanes[i] = if *v > lanes[i] { *v } else { lanes[i] };
+    }
+    let max = lanes.into_iter().fold(state.max, |a, b| if b > a { b } else { a });
+    if max == f32::NEG_INFINITY {
+        s.fill(0.0);
+        return 1.0;
+    }
+    let mut sums = [0.0f32; 16];
+    for chunk in chunks {
+        for i in 0..16 {
+            chunk[i] = exp::<FMA>(chunk[i] - max);
+            sums[i] += chunk[i];
+        }
+    }
+    for (i, v) in rest.iter_mut().enumerate() {
+        *v = exp::<FMA>(*v - max);
+        sums[i] += *v;
+    }
+    let shrink = exp::<FMA>(state.max - max);
+    *state = Softmax { max, sum: fma::<FMA>(state.sum, shrink, sum16(sums)) };
+    shrink
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_is_near_the_exact_value() {
+        let mut worst = 0.0f64;
+        for i in 0..2_000_000 {
+            let x = -87.0 * (i as f32 / 2_000_000.0);
+            let exact = f64::from(x).exp();
+            worst = worst.max((f64::from(exp::<false>(x)) - exact).abs() / exact);
+        }
+        assert!(worst < 2.5e-7, "{worst}");
+        assert_eq!(exp::<false>(f32::NEG_INFINITY), 0.0);
+        assert_eq!(exp::<false>(0.0), 1.0);
+    }
+}
