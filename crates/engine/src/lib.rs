@@ -1,0 +1,26 @@
+//! Tokens in, tokens out.
+//!
+//! Data goes down this list: a file is read (`gguf`), text becomes tokens (`text`), tokens become logits
+//! (`model`), logits become a token (`sampler`), and `scheduler` does it for several requests at once.
+//! This crate knows no HTTP, no database and no prompt of ours.
+
+pub mod gguf;
+pub mod text;
+pub mod model;
+mod request;
+pub mod sampler;
+mod machine;
+mod ticket;
+mod sequence;
+mod queue;
+mod cache;
+mod scheduler;
+mod engine;
+
+pub use model::{Batch, Model, ModelError, ModelInfo, Scratch};
+pub use engine::{Engine, EngineError, EngineOptions, Generation};
+pub use queue::Stats;
+pub use ticket::Ticket;
+pub use request::{
+    Event, FinishReason, Request, Sampling, SubmitError, Timings, TokenInfo, TopLogprob, Usage,
+};

@@ -1,0 +1,156 @@
+//! Where requests wait, between the callers' threads and the engine's.
+
+use crate::SubmitError;
+use crate::sequence::Sequence;
+use crate::ticket::CancelFlag;
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// What an engine is doing, and what it has done since it started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Sequences that have a place in the batch.
+    pub running: usize,
+    /// Requests that wait for one.
+    pub waiting: usize,
+    /// Cache blocks that running sequences hold.
+    pub used_blocks: usize,
+    /// Cache blocks that are kept for later prompts.
+    pub cached_blocks: usize,
+    /// Cache blocks that there may be.
+    pub total_blocks: usize,
+    /// Requests accepted.
+    pub requests_total: u64,
+    /// Requests that were cancelled.
+    pub cancelled_total: u64,
+    /// Requests that failed.
+    pub failed_total: u64,
+    /// Times that a sequence had to give its blocks to an older one.
+    pub preempted_total: u64,
+    /// Tokens of the prompts of admitted requests.
+    pub prompt_tokens_total: u64,
+    /// Of these, found in the cache.
+    pub cached_tokens_total: u64,
+    /// Tokens generated.
+    pub generated_tokens_total: u64,
+    /// Batches computed.
+    pub steps_total: u64,
+}
+
+/// First come, first served. The callers' threads push, the engine's thread pops.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Requests that may be running or waiting.
+    places: usize,
+    stop: CancelFlag,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Sequence>,
+    /// `waiting` is counted when it is asked for.
+    stats: Stats,
+}
+
+impl Queue {
+    /// An empty queue for an engine that runs `sequences` and lets `waiting` more wait.
+    pub(crate) fn new(sequences: usize, waiting: usize, total_blocks: usize) -> Self {
+        let stats = Stats { total_blocks, ..Stats::default() };
+        Queue {
+            state: Mutex::new(State { waiting: VecDeque::new(), stats }),
+            changed: Condvar::new(),
+            places: sequences.saturating_add(waiting),
+            stop: CancelFlag::default(),
+        }
+    }
+
+    /// Accepts a request, unless there are too many.
+    pub(crate) fn submit(&self, sequence: Sequence) -> Result<(), SubmitError> {
+        let mut state = self.lock();
+        if self.stop.is_set() {
+            return Err(SubmitError::Stopped);
+        }
+        let waiting = state.waiting();
+        if state.stats.running + waiting >= self.places {
+            return Err(SubmitError::Busy { waiting });
+        }
+        state.waiting.push_back(sequence);
+        state.stats.requests_total += 1;
+        drop(state);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// The first request in line. It counts as running from here on.
+    pub(crate) fn pop(&self) -> Option<Sequence> {
+        let mut state = self.lock();
+        let sequence = state.waiting.pop_front()?;
+        state.stats.running += 1;
+        Some(sequence)
+    }
+
+    /// A popped request goes back to the head of the line.
+    pub(crate) fn put_back(&self, sequence: Sequence) {
+        let mut state = self.lock();
+        state.waiting.push_front(sequence);
+        state.stats.running -= 1;
+    }
+
+    /// Takes the cancelled requests out of the line.
+    pub(crate) fn take_cancelled(&self) -> Vec<Sequence> {
+        let mut state = self.lock();
+        let (cancelled, waiting): (VecDeque<_>, _) = state.waiting.drain(..).partition(Sequence::is_cancelled);
+        state.waiting = waiting;
+        state.stats.cancelled_total += cancelled.len() as u64;
+        cancelled.into()
+    }
+
+    /// Everything that waits, for the end.
+    pub(crate) fn drain(&self) -> Vec<Sequence> {
+        self.lock().waiting.drain(..).collect()
+    }
+
+    /// Sleeps until somebody waits or the engine shall stop.
+    pub(crate) fn wait(&self) {
+        let idle = |state: &mut State| state.waiting.is_empty() && !self.stop.is_set();
+        drop(self.changed.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Ends the engine: what runs is aborted, what comes is refused.
+    pub(crate) fn stop(&self) {
+        let state = self.lock();
+        self.stop.set();
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Whether the engine shall stop.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.is_set()
+    }
+
+    /// Changes the counts.
+    pub(crate) fn record(&self, change: impl FnOnce(&mut Stats)) {
+        change(&mut self.lock().stats);
+    }
+
+    /// The counts at this moment.
+    pub(crate) fn stats(&self) -> Stats {
+        let state = self.lock();
+        Stats { waiting: state.waiting(), ..state.stats.clone() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing that runs under the lock leaves it half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Requests that still want a place: a cancelled one has left, though the engine has not told it so yet.
+    fn waiting(&self) -> usize {
+        self.waiting.iter().filter(|sequence| !sequence.is_cancelled()).count()
+    }
+}
