@@ -1,7 +1,7 @@
 //! SwiGLU: `y = silu(norm(x) · gateᵀ) ⊙ (norm(x) · upᵀ)`. One item computes the same rows of both.
 
 use super::matmul::{Plan, product};
-use super::{Cpu, Scratch, parts::Parts};
+use super::{Cpu, FEW_ROWS, Scratch, Team, parts::Parts};
 use crate::{Matrix, Norm, Tensor, device};
 
 pub(super) fn forward(
@@ -13,6 +13,13 @@ pub(super) fn forward(
     out: &mut Tensor,
 ) {
     device::check_gated(x, norm, gate, up, out);
+    if let Team { pool, tiles: Some(tiles), scratch, .. } = &mut *cpu.team()
+        && x.rows() > FEW_ROWS
+        && tiles.takes(gate)
+        && tiles.takes(up)
+    {
+        return tiles.gated(pool, scratch, x, norm, gate, up, out);
+    }
     let (kernels, n) = (cpu.kernels, gate.rows());
     let plan = Plan::paired(cpu, x.rows(), gate, up);
     let out = Parts::of(out);

@@ -63,6 +63,18 @@ pub(crate) struct Gemm {
     pub(crate) c_stride: usize,
 }
 
+impl Gemm {
+    /// Panics where a slice is too short for the shape; kernels rely on it.
+    pub(crate) fn check(&self, a: &[f32], b: &[f32], c: &[f32]) {
+        let needed = |rows: usize, cols: usize, stride: usize| {
+            if rows == 0 || cols == 0 { 0 } else { (rows - 1) * stride + cols }
+        };
+        assert!(a.len() >= needed(self.m, self.k, self.a_stride), "a of {self:?}");
+        assert!(b.len() >= needed(self.k, self.n, self.b_stride), "b of {self:?}");
+        assert!(c.len() >= needed(self.m, self.n, self.c_stride), "c of {self:?}");
+    }
+}
+
 /// Running state of a softmax over blocks of positions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Softmax {

@@ -14,6 +14,12 @@ use std::ops::Range;
 
 pub(super) fn forward(cpu: &Cpu, x: &Tensor, norm: Option<Norm<'_>>, jobs: &mut [Linear<'_>]) {
     device::check_linear(x, norm, jobs);
+    if let Team { pool, tiles: Some(tiles), scratch, .. } = &mut *cpu.team()
+        && x.rows() > FEW_ROWS
+        && jobs.iter().all(|job| tiles.takes(job.weight))
+    {
+        return tiles.linear(pool, scratch, x, norm, jobs);
+    }
     let plan = Plan::new(cpu, x.rows(), jobs.iter().map(|job| job.weight));
     let outputs: Vec<Output<'_>> = jobs
         .iter_mut()
@@ -170,7 +176,7 @@ pub(super) fn product(
             kernels.gemm_floats(shape, x.float.as_slice(), panel.floats(s), &mut acc[s * STRIP..]);
         }
     } else {
-        panel.begin(strips, w.cols(), format.group_len());
+        panel.begin(strips, w.cols(), format);
         for s in 0..strips {
             kernels.unpack(format, strip_rows(s), panel.strip_mut(s));
         }

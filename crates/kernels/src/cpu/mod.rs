@@ -19,6 +19,8 @@ mod portable;
 
 #[cfg(target_arch = "aarch64")]
 mod arm;
+#[cfg(not(target_arch = "x86_64"))]
+mod no_tiles;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -27,8 +29,12 @@ use crate::pool::Pool;
 use crate::{AlignedBuf, Attend, Device, Format, KvStore, Linear, Matrix, Norm, Tensor};
 use activations::Inputs;
 use kernels::Kernels;
+#[cfg(not(target_arch = "x86_64"))]
+use no_tiles::{TileBuffers, Tiles};
 use panel::Panel;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+#[cfg(target_arch = "x86_64")]
+use x86::{TileBuffers, Tiles};
 
 /// Up to so many rows, weights are multiplied straight from their blocks (decode); above, in panels.
 pub const FEW_ROWS: usize = 8;
@@ -77,6 +83,8 @@ pub struct Cpu {
 /// What one operation at a time uses.
 struct Team {
     pool: Pool,
+    /// Multiplies many rows where the instruction set has matrix tiles.
+    tiles: Option<Tiles>,
     /// Input that all threads read.
     inputs: Inputs,
     /// Partial sums of attention.
@@ -94,6 +102,7 @@ struct Scratch {
     other: AlignedBuf<f32>,
     temp: AlignedBuf<f32>,
     attention: attention::Buffers,
+    tiles: TileBuffers,
 }
 
 impl Cpu {
@@ -107,6 +116,7 @@ impl Cpu {
         let pool = Pool::new(threads).map_err(|source| CpuError::Threads { threads, source })?;
         let team = Team {
             pool,
+            tiles: Tiles::of(isa),
             inputs: Inputs::default(),
             partials: AlignedBuf::default(),
             scratch: (0..threads).map(|_| Mutex::default()).collect(),

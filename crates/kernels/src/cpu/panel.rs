@@ -4,7 +4,7 @@
 //! hold four consecutive k of 16 rows, and four activations are broadcast against them.
 
 use super::activations::grow;
-use crate::{AlignedBuf, Matrix};
+use crate::{AlignedBuf, Format, Matrix};
 
 /// Weight rows of a strip.
 pub(crate) const STRIP: usize = 16;
@@ -21,6 +21,8 @@ pub(crate) struct Panel {
     pub(crate) cols: usize,
     /// Weights that share scale and min: 16 or 32.
     pub(crate) group: usize,
+    /// Bits that a code uses: 4, 5, 6 or 8.
+    pub(crate) bits: u32,
     codes: AlignedBuf<u8>,
     scale: AlignedBuf<f32>,
     min: AlignedBuf<f32>,
@@ -63,8 +65,9 @@ impl<'a> Rows<'a> {
 
 impl Panel {
     /// Makes room for strips of quantised weights.
-    pub(super) fn begin(&mut self, strips: usize, cols: usize, group: usize) {
-        (self.strips, self.cols, self.group) = (strips, cols, group);
+    pub(super) fn begin(&mut self, strips: usize, cols: usize, format: Format) {
+        let group = format.group_len();
+        (self.strips, self.cols, self.group, self.bits) = (strips, cols, group, format.code_bits());
         grow(&mut self.codes, strips * STRIP * cols);
         grow(&mut self.scale, strips * STRIP * cols / group);
         grow(&mut self.min, strips * STRIP * cols / group);

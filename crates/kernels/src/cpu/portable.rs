@@ -8,7 +8,7 @@ use super::activations::{GROUP, QuantRow, QuantRows};
 use super::kernels::{Gemm, Kernels, Softmax};
 use super::panel::{Panel, Rows, STRIP, StripMut};
 use crate::detect::Isa;
-use crate::quant::{Block, bf16_to_f32, f16_to_f32, with_block};
+use crate::quant::{Block, Half, bf16_to_f32, f16_to_f32, with_block};
 use crate::{Format, KvFormat, Norm, Pairing, Tensor, quant};
 
 pub(crate) static KERNELS: Kernels = Kernels {
@@ -138,7 +138,8 @@ fn unpack_blocks<B: Block>(rows: Rows<'_>, strip: StripMut<'_>) {
     for r in 0..rows.count {
         let blocks: &[B] = bytemuck::cast_slice(rows.row(r));
         for (b, block) in blocks.iter().enumerate() {
-            block.codes(&mut code[..B::LEN], &mut scale[..groups], &mut min[..groups]);
+            block.codes(&mut code[..B::LEN]);
+            block.scales(Half::get, &mut scale[..groups], &mut min[..groups]);
             let quads = &mut quads[b * B::LEN / 4..][..B::LEN / 4];
             for (to, from) in quads.iter_mut().zip(code.as_chunks::<4>().0) {
                 to[r] = *from;
@@ -192,7 +193,8 @@ fn gemv_blocks<B: Block>(rows: Rows<'_>, x: &QuantRows, acc: &mut [f32]) {
         let blocks: &[B] = bytemuck::cast_slice(rows.row(r));
         let mut y = [0.0f32; super::FEW_ROWS];
         for (b, block) in blocks.iter().enumerate() {
-            block.codes(&mut code[..B::LEN], &mut scale[..groups], &mut min[..groups]);
+            block.codes(&mut code[..B::LEN]);
+            block.scales(Half::get, &mut scale[..groups], &mut min[..groups]);
             for (t, y) in y[..x.rows].iter_mut().enumerate() {
                 let q = &x.q(t)[b * B::LEN..][..B::LEN];
                 let (dx, sums) = (x.scale(t), &x.sum(t, B::GROUP)[b * groups..][..groups]);

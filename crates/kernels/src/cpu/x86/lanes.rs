@@ -1,44 +1,6 @@
 //! Small pieces that the AVX-512 kernels share.
 
-use crate::Tensor;
 use std::arch::x86_64::*;
-
-/// An output that several threads write, each its own part.
-pub(super) struct Shared<T = f32> {
-    start: *mut T,
-    cols: usize,
-}
-
-// SAFETY: only `at` gives access, and its users write disjoint parts.
-unsafe impl<T> Send for Shared<T> {}
-// SAFETY: as above.
-unsafe impl<T> Sync for Shared<T> {}
-
-impl Shared<f32> {
-    pub(super) fn new(tensor: &mut Tensor) -> Self {
-        Shared { cols: tensor.cols(), start: tensor.as_mut_slice().as_mut_ptr() }
-    }
-
-    /// Width of a row.
-    pub(super) fn cols(&self) -> usize {
-        self.cols
-    }
-}
-
-impl<T> Shared<T> {
-    pub(super) fn from_slice(slice: &mut [T]) -> Self {
-        Shared { cols: slice.len(), start: slice.as_mut_ptr() }
-    }
-
-    /// Element `index`.
-    ///
-    /// # Safety
-    /// It lies inside, and nobody else uses what is accessed through it.
-    pub(super) unsafe fn at(&self, index: usize) -> *mut T {
-        // SAFETY: the caller's.
-        unsafe { self.start.add(index) }
-    }
-}
 
 /// `m[i]` lane `j` becomes `m[j]` lane `i`.
 #[inline]
@@ -76,11 +38,18 @@ pub(super) fn sum(v: __m512) -> f32 {
     _mm512_reduce_add_ps(v)
 }
 
-/// Largest lane.
-#[inline]
+/// `1 / sqrt(mean(row²) + eps)`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-pub(super) fn max(v: __m512) -> f32 {
-    _mm512_reduce_max_ps(v)
+pub(super) fn rms_scale(row: &[f32], eps: f32) -> f32 {
+    let mut squares = _mm512_setzero_ps();
+    let chunks = row.chunks_exact(16);
+    let rest: f32 = chunks.remainder().iter().map(|v| v * v).sum();
+    for chunk in chunks {
+        // SAFETY: a chunk has 16 numbers.
+        let v = unsafe { _mm512_loadu_ps(chunk.as_ptr()) };
+        squares = _mm512_fmadd_ps(v, v, squares);
+    }
+    1.0 / ((sum(squares) + rest) / row.len() as f32 + eps).sqrt()
 }
 
 /// `e^x`, within 2 units in the last place over the range that does not overflow.

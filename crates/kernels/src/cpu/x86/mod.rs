@@ -1,9 +1,26 @@
 //! x86-64.
 
+mod amx;
+mod attend;
+mod avx2;
+mod avx512;
+mod gemm;
+mod gemv;
+mod lanes;
+mod tile;
+mod unpack;
+mod unpack_bf16;
+
+pub(super) use amx::{Amx as Tiles, Buffers as TileBuffers};
+
 use super::kernels::Kernels;
 use crate::detect::Isa;
 
 /// The table of an instruction set of this architecture.
-pub(super) fn kernels(_isa: Isa) -> &'static Kernels {
-    &super::portable::KERNELS
+pub(super) fn kernels(isa: Isa) -> &'static Kernels {
+    match isa {
+        Isa::Amx => &avx512::AMX,
+        Isa::Avx512 => &avx512::KERNELS,
+        _ => &avx2::KERNELS,
+    }
 }

@@ -26,7 +26,8 @@ struct TileConfig {
 }
 
 const CONFIG: TileConfig = {
-    let mut config = TileConfig { palette: 1, start_row: 0, reserved: [0; 14], columns: [0; 16], rows: [0; 16] };
+    let mut config =
+        TileConfig { palette: 1, start_row: 0, reserved: [0; 14], columns: [0; 16], rows: [0; 16] };
     let mut i = 0;
     while i < 8 {
         config.columns[i] = 64;
@@ -71,8 +72,13 @@ impl Tiles {
                     c00 = in(reg) c[0][0], c01 = in(reg) c[0][1], c10 = in(reg) c[1][0], c11 = in(reg) c[1][1],
                     row = in(reg) 64usize, options(nostack, readonly, preserves_flags));
             } else {
-                asm!("tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
-                    options(nostack, nomem, preserves_flags));
+                asm!(
+                    "tilezero tmm0",
+                    "tilezero tmm1",
+                    "tilezero tmm2",
+                    "tilezero tmm3",
+                    options(nostack, nomem, preserves_flags)
+                );
             }
             asm!(
                 "2:",

@@ -34,17 +34,10 @@ unsafe fn unpack_row(format: Format, row: &[u8], k: usize, depth: usize, out: *m
     // SAFETY: the caller's.
     unsafe {
         match format {
-            Format::Q4_0 => blocks::<Q4_0>(row, k, depth, out),
-            Format::Q4_1 => blocks::<Q4_1>(row, k, depth, out),
-            Format::Q5_0 => blocks::<Q5_0>(row, k, depth, out),
-            Format::Q5_1 => blocks::<Q5_1>(row, k, depth, out),
-            Format::Q8_0 => blocks::<Q8_0>(row, k, depth, out),
-            Format::Q4_K => blocks::<Q4K>(row, k, depth, out),
-            Format::Q5_K => blocks::<Q5K>(row, k, depth, out),
-            Format::Q6_K => blocks::<Q6K>(row, k, depth, out),
             Format::Bf16 => copy_bf16(row, k, depth, out),
             Format::F16 => convert_f16(row, k, depth, out),
             Format::F32 => unreachable!("f32 weights are not rounded to bf16, see `supported`"),
+            _ => for_format!(format, blocks(row, k, depth, out)),
         }
     }
 }
@@ -66,28 +59,19 @@ unsafe fn blocks<F: Blocks>(row: &[u8], k: usize, depth: usize, out: *mut u16) {
                 let to = out.add((done + offset) / DEPTH * TILE_LEN);
                 half_unit::<F>(_mm512_castsi512_si256(q), d, m, group, to);
                 if offset + DEPTH < len {
-                    half_unit::<F>(_mm512_extracti64x4_epi64::<1>(q), d, m, group + DEPTH / F::GROUP, to.add(TILE_LEN));
+                    half_unit::<F>(
+                        _mm512_extracti64x4_epi64::<1>(q),
+                        d,
+                        m,
+                        group + DEPTH / F::GROUP,
+                        to.add(TILE_LEN),
+                    );
                 }
                 offset += 64;
             }
         }
         done += len;
     }
-}
-
-/// Unit `unit` of the row; where the row ends in half a unit, the rest is zeros.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(super) unsafe fn quants<F: Blocks>(row: &[u8], unit: usize) -> __m512i {
-    let start = unit * 2 * F::BYTES;
-    if F::LEN == 32 && start + 2 * F::BYTES > row.len() {
-        let mut last = [0u8; 128];
-        last[..F::BYTES].copy_from_slice(&row[start..start + F::BYTES]);
-        // SAFETY: the copy holds two blocks of at most 34 bytes.
-        return unsafe { F::quants(last.as_ptr(), 0) };
-    }
-    // SAFETY: the caller's: the unit lies in the row.
-    unsafe { F::quants(row.as_ptr(), unit) }
 }
 
 /// 32 weights that begin at `group` of this pass.
@@ -113,7 +97,9 @@ unsafe fn copy_bf16(row: &[u8], k: usize, depth: usize, out: *mut u16) {
     for i in (0..depth).step_by(DEPTH) {
         let from = &row[(k + i) * 2..][..DEPTH * 2];
         // SAFETY: 64 bytes from a checked slice into the strip.
-        unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), out.add(i / DEPTH * TILE_LEN).cast(), DEPTH * 2) }
+        unsafe {
+            std::ptr::copy_nonoverlapping(from.as_ptr(), out.add(i / DEPTH * TILE_LEN).cast(), DEPTH * 2)
+        }
     }
 }
 

@@ -1,0 +1,62 @@
+//! AVX2 with FMA and F16C: 256 bits, no integer dot product.
+
+mod blocks;
+mod floats;
+mod gemm;
+mod gemv;
+
+use crate::cpu::activations::QuantRow;
+use crate::cpu::kernels::{Kernels, Softmax};
+use crate::cpu::panel::{Rows, StripMut};
+use crate::cpu::portable;
+use crate::detect::Isa;
+use crate::{Format, Norm, Pairing, Tensor};
+
+pub(super) static KERNELS: Kernels = Kernels {
+    isa: Isa::Avx2,
+    names: |format| {
+        if format.is_float() {
+            ["avx2-fma-gemv", "avx2-fma-gemm"]
+        } else {
+            ["avx2-int8-gemv", "avx2-int8-gemm"]
+        }
+    },
+    norm,
+    quantize,
+    unpack,
+    gemm: gemm::gemm,
+    gemv: gemv::gemv,
+    unpack_floats,
+    gemv_floats,
+    gemm_floats: floats::gemm,
+    silu_mul,
+    rotate,
+    widen: floats::widen,
+    narrow: floats::narrow,
+    dots,
+    softmax,
+};
+
+/// Portable bodies that the compiler turns into good code once it may use these instructions.
+macro_rules! compiled_here {
+    ($($name:ident($($arg:ident: $type:ty),*) $(-> $result:ty)? = $body:path;)*) => {
+        $(
+            #[target_feature(enable = "avx2,fma,f16c")]
+            pub(super) fn $name($($arg: $type),*) $(-> $result)? {
+                $body($($arg),*)
+            }
+        )*
+    };
+}
+
+compiled_here! {
+    norm(x: &[f32], norm: &Norm<'_>, out: &mut [f32]) = portable::norm;
+    quantize(x: &[f32], out: QuantRow<'_>) = portable::quantize;
+    unpack(format: Format, rows: Rows<'_>, strip: StripMut<'_>) = portable::unpack;
+    unpack_floats(format: Format, rows: Rows<'_>, strip: &mut [f32]) = portable::unpack_floats;
+    gemv_floats(format: Format, rows: Rows<'_>, x: &Tensor, acc: &mut [f32]) = portable::gemv_floats::<true>;
+    silu_mul(gate: &mut [f32], up: &[f32]) = portable::silu_mul::<true>;
+    rotate(head: &mut [f32], cos: &[f32], sin: &[f32], pairing: Pairing) = portable::rotate;
+    dots(dim: usize, q: &[f32], k: &[f32], s: &mut [f32]) = portable::dots::<true>;
+    softmax(s: &mut [f32], scale: f32, state: &mut Softmax) -> f32 = portable::softmax::<true>;
+}

@@ -1,0 +1,66 @@
+//! Kernels for AVX-512 with VNNI. Matrix kernels are written out; the others are the portable ones, which
+//! the compiler turns into code for this set.
+
+use super::{attend, gemm, gemv};
+use crate::cpu::activations::QuantRow;
+use crate::cpu::kernels::Kernels;
+use crate::cpu::panel::Rows;
+use crate::cpu::portable;
+use crate::detect::Isa;
+use crate::{Format, Norm, Pairing, Tensor};
+
+pub(super) static KERNELS: Kernels = Kernels {
+    isa: Isa::Avx512,
+    names: |format| {
+        if format.is_float() {
+            ["avx512-gemv-float", "avx512-gemm-float"]
+        } else {
+            ["avx512-vnni-gemv", "avx512-vnni-gemm"]
+        }
+    },
+    norm,
+    quantize,
+    unpack: gemm::unpack,
+    gemm: gemm::gemm,
+    gemv: gemv::gemv,
+    unpack_floats,
+    gemv_floats,
+    gemm_floats: attend::gemm_floats,
+    silu_mul,
+    rotate,
+    widen: attend::widen,
+    narrow: attend::narrow,
+    dots: attend::dots,
+    softmax: attend::softmax,
+};
+
+/// The same with AMX: tiles take the matrix products of many rows before this table is asked.
+pub(super) static AMX: Kernels = Kernels {
+    isa: Isa::Amx,
+    names: |format| match format {
+        Format::F32 => ["avx512-gemv-float", "avx512-gemm-float"],
+        Format::F16 | Format::Bf16 => ["avx512-gemv-float", "amx-bf16-gemm"],
+        _ => ["avx512-vnni-gemv", "amx-bf16-gemm"],
+    },
+    ..KERNELS
+};
+
+macro_rules! compiled_for_avx512 {
+    ($($name:ident $(::$fma:literal)? ($($arg:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
+        $(
+            #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,fma,f16c")]
+            fn $name($($arg: $type),*) $(-> $result)? {
+                portable::$name $(::<$fma>)? ($($arg),*)
+            }
+        )*
+    };
+}
+
+compiled_for_avx512! {
+    norm(x: &[f32], norm: &Norm<'_>, out: &mut [f32]);
+    quantize(x: &[f32], out: QuantRow<'_>);
+    unpack_floats(format: Format, rows: Rows<'_>, strip: &mut [f32]);
+    gemv_floats::true(format: Format, rows: Rows<'_>, x: &Tensor, acc: &mut [f32]);
+    silu_mul::true(gate: &mut [f32], up: &[f32]);
+    rotate(head: &mut [f32], cos: &[f32], sin: &[f32], pairing: Pairing);
+}
