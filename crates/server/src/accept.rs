@@ -1,0 +1,174 @@
+//! Listens, and runs one task for each connection, within the limits.
+
+use crate::gate::LocalAddress;
+use crate::options::{Limits, ServeError, ServerOptions};
+use crate::router::app;
+use crate::stall::StallGuard;
+use crate::state::AppState;
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tower::ServiceExt;
+
+/// Headers of one request.
+const MAX_HEADERS: usize = 100;
+/// Bytes of one request's headers, and of an answer that waits for its reader.
+const BUFFER_BYTES: usize = 64 << 10;
+/// Files that the process needs besides connections.
+const SPARE_FILES: u64 = 256;
+
+/// Listens and serves until `shutdown` is done; then answers in progress get a moment to end.
+///
+/// # Errors
+/// When the options are not safe, or the address cannot be had.
+pub async fn serve(
+    options: ServerOptions,
+    state: AppState,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    Server::bind(options).await?.run(state, shutdown).await;
+    Ok(())
+}
+
+/// A server that listens and does not answer yet.
+pub struct Server {
+    options: ServerOptions,
+    listeners: Vec<TcpListener>,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Takes the address.
+    ///
+    /// # Errors
+    /// When the options are not safe, or the address cannot be had.
+    pub async fn bind(options: ServerOptions) -> Result<Server, ServeError> {
+        options.check()?;
+        let first = listen(SocketAddr::new(options.host, options.port)).await?;
+        let address = first.local_addr().map_err(|source| ServeError::Bind {
+            address: SocketAddr::new(options.host, options.port),
+            source,
+        })?;
+        let mut listeners = vec![first];
+        if options.host == IpAddr::V4(Ipv4Addr::LOCALHOST) {
+            // `localhost` may mean either; where there is no IPv6, one is enough.
+            match listen(SocketAddr::from((Ipv6Addr::LOCALHOST, address.port()))).await {
+                Ok(second) => listeners.push(second),
+                Err(error) => tracing::debug!(%error, "not listening on ::1"),
+            }
+        }
+        Ok(Server { options, listeners, address })
+    }
+
+    /// Where it listens, with the real port.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until `shutdown` is done.
+    pub async fn run(self, state: AppState, shutdown: impl Future<Output = ()>) {
+        let limits = self.options.limits;
+        let app = app(&self.options, self.address.port(), state);
+        let places = Arc::new(Semaphore::new(connection_places(limits.connections)));
+        let (stop, stopped) = watch::channel(());
+        let mut loops = JoinSet::new();
+        for listener in self.listeners {
+            loops.spawn(accept(listener, app.clone(), limits, Arc::clone(&places), stopped.clone()));
+        }
+        shutdown.await;
+        drop(stop); // everyone who watches it hears
+        while loops.join_next().await.is_some() {}
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, source })
+}
+
+/// As many connections as asked for, or as the system's limit of open files allows.
+fn connection_places(wanted: usize) -> usize {
+    let files = rlimit::increase_nofile_limit(wanted as u64 + SPARE_FILES).unwrap_or(1024);
+    wanted.min(files.saturating_sub(SPARE_FILES).max(16) as usize)
+}
+
+/// Accepts until told to stop, then waits for its connections to end, but not for ever.
+async fn accept(
+    listener: TcpListener,
+    app: Router,
+    limits: Limits,
+    places: Arc<Semaphore>,
+    mut stopped: watch::Receiver<()>,
+) {
+    let mut connections = JoinSet::new();
+    let mut place = None;
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => break,
+            Some(_) = connections.join_next() => {}
+            free = Arc::clone(&places).acquire_owned(), if place.is_none() => place = free.ok(),
+            accepted = listener.accept(), if place.is_some() => match accepted {
+                Ok((stream, _)) => {
+                    let held = place.take();
+                    connections.spawn(connection(stream, app.clone(), limits, held, stopped.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    sleep(Duration::from_millis(50)).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    let ended = timeout(limits.shutdown_grace, async { while connections.join_next().await.is_some() {} });
+    if ended.await.is_err() {
+        connections.shutdown().await;
+    }
+}
+
+/// Serves one connection, holding its place.
+async fn connection(
+    stream: TcpStream,
+    app: Router,
+    limits: Limits,
+    _place: Option<OwnedSemaphorePermit>,
+    mut stopped: watch::Receiver<()>,
+) {
+    let Ok(local) = stream.local_addr() else { return };
+    // A token is a small packet that should not wait for the next one. Failing that, it is only slower.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(LocalAddress(local));
+        app.clone().oneshot(request)
+    });
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.header_timeout)
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(BUFFER_BYTES)
+            .serve_connection(TokioIo::new(StallGuard::new(stream, limits.stall_timeout)), service)
+    );
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        _ = stopped.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended");
+    }
+}

@@ -1,0 +1,167 @@
+//! The outermost layer: who may talk to this server at all.
+//!
+//! A web page that the user has open can send requests to this port. It cannot forge `Host`, `Origin` and
+//! `Sec-Fetch-Site`, so these are compared with exact lists, on every path, before anything else happens.
+//! Programs (`curl`, the OpenAI clients, editors) send neither `Origin` nor `Sec-Fetch-Site`.
+
+use crate::error::ApiError;
+use crate::key;
+use crate::options::ServerOptions;
+use crate::router::{Access, Route};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// The server's own address on the connection that a request came through.
+#[derive(Clone, Copy)]
+pub(crate) struct LocalAddress(pub(crate) SocketAddr);
+
+/// The lists that a request is held to.
+pub(crate) struct Gate {
+    hosts: Vec<String>,
+    origins: Vec<String>,
+    /// On a public bind, the address that the client connected to is a host too. A page cannot make use of
+    /// it: a rebound name stands in `Host` as that name.
+    any_local_address: bool,
+    key: Option<String>,
+    open: Vec<(Method, &'static str)>,
+}
+
+/// Lets a request in or answers it here; gives every answer the security headers.
+pub(crate) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let mut response = match gate.check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    };
+    secure(response.headers_mut());
+    response
+}
+
+impl Gate {
+    /// `port` is the one that is really bound.
+    pub(crate) fn new(options: &ServerOptions, port: u16, routes: &[Route]) -> Gate {
+        let mut hosts: Vec<String> =
+            ["127.0.0.1", "localhost", "[::1]"].map(|name| format!("{name}:{port}")).into();
+        if port == 80 {
+            hosts.extend(["127.0.0.1", "localhost", "[::1]"].map(str::to_owned));
+        }
+        let mut origins: Vec<String> = hosts.iter().map(|host| format!("http://{host}")).collect();
+        for host in options.allowed_hosts.iter().map(|host| host.to_ascii_lowercase()) {
+            origins.extend([format!("http://{host}"), format!("https://{host}")]);
+            hosts.push(host);
+        }
+        let open = routes.iter().filter(|r| r.access == Access::Open).map(|r| (r.method.clone(), r.path));
+        Gate {
+            hosts,
+            origins,
+            any_local_address: !options.host.is_loopback(),
+            key: options.api_key.clone(),
+            open: open.collect(),
+        }
+    }
+
+    fn check(&self, request: &Request) -> Result<(), ApiError> {
+        self.check_host(request)?;
+        self.check_origin(request.headers())?;
+        check_site(request.headers())?;
+        self.check_key(request)?;
+        check_content_type(request)
+    }
+
+    fn check_host(&self, request: &Request) -> Result<(), ApiError> {
+        let local = request.extensions().get::<LocalAddress>().map(|address| address.0.to_string());
+        let known = |host: &str| {
+            let host = host.to_ascii_lowercase();
+            self.hosts.contains(&host) || (self.any_local_address && local.as_ref() == Some(&host))
+        };
+        let header = only(request.headers(), &header::HOST);
+        // `GET http://other/path` names a host of its own; both have to be ours.
+        let target = request.uri().authority().is_none_or(|authority| known(authority.as_str()));
+        if target && header.is_some_and(known) {
+            return Ok(());
+        }
+        Err(ApiError::forbidden(
+            "host_not_allowed",
+            "the Host header is not a name of this server; use http://127.0.0.1 and the port, \
+             or start it with this host allowed",
+        ))
+    }
+
+    fn check_origin(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        if !headers.contains_key(header::ORIGIN) {
+            return Ok(());
+        }
+        match only(headers, &header::ORIGIN) {
+            Some(origin) if self.origins.iter().any(|own| own == origin) => Ok(()),
+            _ => Err(ApiError::forbidden("origin_not_allowed", "other web pages may not use this server")),
+        }
+    }
+
+    fn check_key(&self, request: &Request) -> Result<(), ApiError> {
+        let Some(key) = &self.key else { return Ok(()) };
+        let open = self
+            .open
+            .iter()
+            .any(|(method, path)| method == request.method() && *path == request.uri().path());
+        let mut sent = request.headers().get_all(header::AUTHORIZATION).iter();
+        let right = match (sent.next(), sent.next()) {
+            (Some(value), None) => key::matches(value.as_bytes(), key),
+            _ => false,
+        };
+        if open || right { Ok(()) } else { Err(ApiError::unauthorized()) }
+    }
+}
+
+/// What a browser says about where a request comes from.
+fn check_site(headers: &HeaderMap) -> Result<(), ApiError> {
+    const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+    if !headers.contains_key(&SITE) || matches!(only(headers, &SITE), Some("same-origin" | "none")) {
+        return Ok(());
+    }
+    Err(ApiError::forbidden("cross_site", "other web pages may not use this server"))
+}
+
+/// A form or a plain `fetch` of another page cannot send this type without asking first.
+fn check_content_type(request: &Request) -> Result<(), ApiError> {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return Ok(());
+    }
+    let essence = only(request.headers(), &header::CONTENT_TYPE).and_then(|value| value.split(';').next());
+    match essence {
+        Some(essence) if essence.trim().eq_ignore_ascii_case("application/json") => Ok(()),
+        _ => Err(ApiError::not_json()),
+    }
+}
+
+/// The header's value, if it was sent exactly once and is text.
+fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
+    }
+}
+
+/// Nothing from elsewhere, nothing inline, no frame, no cache.
+const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+         connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; object-src 'none'; \
+         require-trusted-types-for 'script'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+fn secure(headers: &mut HeaderMap) {
+    for (name, value) in SECURITY_HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}

@@ -1,0 +1,28 @@
+//! The only crate that knows HTTP and the OpenAI JSON.
+//!
+//! A request goes down this list: a connection is accepted (`accept`), the gate lets it in (`gate`), the
+//! table finds its handler (`router`), the handler reads the body (`body`), asks the engine and answers
+//! (`openai`). What the handlers share is in `state`; every refusal is an [`error::ApiError`].
+
+mod accept;
+mod body;
+mod docs;
+pub mod error;
+mod gate;
+mod health;
+mod home;
+mod key;
+mod metrics;
+mod openai;
+mod openapi;
+mod options;
+mod page;
+mod router;
+mod stall;
+mod state;
+
+pub use accept::{Server, serve};
+pub use openapi::document as openapi_document;
+pub use options::{Limits, ServeError, ServerOptions};
+pub use router::{Access, Route, app, routes};
+pub use state::AppState;

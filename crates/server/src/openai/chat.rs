@@ -1,0 +1,245 @@
+//! Chats.
+
+use super::answers::{Answers, News};
+use super::logprobs::{self, ChatLogprobs};
+use super::messages::{self, ChatMessage};
+use super::stream::{self, Chunks};
+use super::types::{Envelope, Finish, Generation, MAX_TOKENS, Timings, Usage, check_range, or_default};
+use super::{models, unsupported};
+use crate::body::{Checked, JsonBody, typed};
+use crate::error::{ApiError, GateErrors, GenerationErrors};
+use crate::state::Shared;
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use engine::Engine;
+use engine::text::Message;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// A chat to go on with.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct ChatRequest {
+    /// The conversation so far.
+    #[schema(min_items = 1, max_items = 4096)]
+    messages: Vec<ChatMessage>,
+    /// At most this many new tokens; without it, up to the end of the context.
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    max_completion_tokens: Option<u32>,
+    /// The older name of `max_completion_tokens`.
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    max_tokens: Option<u32>,
+    /// Sends the log-probability of every token.
+    #[serde(default, deserialize_with = "or_default")]
+    logprobs: bool,
+    /// With `logprobs`: sends this many of the most likely tokens, too.
+    #[schema(minimum = 0, maximum = 20)]
+    top_logprobs: Option<u32>,
+    #[serde(flatten)]
+    generation: Generation,
+}
+
+impl Checked for ChatRequest {
+    fn check_fields(body: &Value) -> Result<(), ApiError> {
+        unsupported::check_chat(body)?;
+        // Once more by itself: in a flattened struct the name of a wrong field is lost.
+        typed::<Generation>(body).map(drop)
+    }
+
+    fn check_values(&self) -> Result<(), ApiError> {
+        messages::check(&self.messages)?;
+        check_range("max_completion_tokens", self.max_completion_tokens, 1..=MAX_TOKENS)?;
+        check_range("max_tokens", self.max_tokens, 1..=MAX_TOKENS)?;
+        check_range("top_logprobs", self.top_logprobs, 0..=20)?;
+        if self.top_logprobs.is_some() && !self.logprobs {
+            return Err(ApiError::invalid("top_logprobs", "top_logprobs needs \"logprobs\": true"));
+        }
+        self.generation.check()
+    }
+}
+
+/// A complete answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ChatCompletion {
+    #[serde(flatten)]
+    envelope: Envelope,
+    /// The answers.
+    choices: Vec<ChatChoice>,
+    /// Tokens.
+    usage: Usage,
+    /// Times.
+    timings: Timings,
+}
+
+/// One answer.
+#[derive(Debug, Serialize, ToSchema)]
+struct ChatChoice {
+    /// Which one.
+    index: usize,
+    /// What the model says.
+    message: ChatAnswer,
+    /// Where they were asked for.
+    #[schema(required)]
+    logprobs: Option<ChatLogprobs>,
+    /// Why it ended.
+    #[schema(required, nullable = false)]
+    finish_reason: Option<Finish>,
+}
+
+/// What the model says.
+#[derive(Debug, Serialize, ToSchema)]
+struct ChatAnswer {
+    /// `assistant`.
+    #[schema(example = "assistant")]
+    role: &'static str,
+    /// The text.
+    content: String,
+}
+
+/// A piece of an answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ChatChunk {
+    #[serde(flatten)]
+    envelope: Envelope,
+    /// News of one answer; empty in the chunk that has the `usage`.
+    choices: Vec<ChatChunkChoice>,
+    /// In the last chunk, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    usage: Option<Usage>,
+    /// In the chunk that ends the last answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    timings: Option<Timings>,
+}
+
+/// News of one answer.
+#[derive(Debug, Serialize, ToSchema)]
+struct ChatChunkChoice {
+    /// Which one.
+    index: usize,
+    /// What is new.
+    delta: ChatDelta,
+    /// Of the new tokens, where they were asked for.
+    #[schema(required)]
+    logprobs: Option<ChatLogprobs>,
+    /// Why it ended, in its last piece.
+    #[schema(required)]
+    finish_reason: Option<Finish>,
+}
+
+/// What is new.
+#[derive(Debug, Default, Serialize, ToSchema)]
+struct ChatDelta {
+    /// `assistant`, in the first piece.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    role: Option<&'static str>,
+    /// New text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    content: Option<String>,
+}
+
+/// Answer a chat
+///
+/// The same request and reply as OpenAI's `chat/completions`. What would change the answer and is not
+/// implemented (tools, images, `response_format`, `logit_bias`, …) is refused, not ignored.
+#[utoipa::path(post, path = "/v1/chat/completions", tag = "Completions", request_body = ChatRequest, responses(
+    (status = 200, description = "The answer: whole, or with `stream` a chunk in each event.",
+        content((ChatCompletion = "application/json"), (ChatChunk = "text/event-stream"))),
+    GateErrors, GenerationErrors,
+))]
+pub(crate) async fn create(
+    State(shared): State<Arc<Shared>>,
+    JsonBody(request): JsonBody<ChatRequest>,
+) -> Result<Response, ApiError> {
+    models::check_known(&shared.served, request.generation.model.as_deref())?;
+    let engine = shared.engine()?;
+    let ChatRequest { messages, generation, .. } = request;
+    let max_tokens = request.max_completion_tokens.or(request.max_tokens);
+    let logprobs = request.logprobs.then(|| request.top_logprobs.unwrap_or(0) as usize);
+
+    let prompt = prompt(&shared, &engine, messages).await?;
+    let requests = generation.requests(&prompt, max_tokens, logprobs);
+    let n = requests.len();
+    let mut answers = Answers::submit(&engine, requests, n, "messages")?;
+    let envelope = Envelope::new("chatcmpl", &shared.served, generation.model.clone());
+    let writer = Writer { engine, envelope, logprobs: request.logprobs };
+    if generation.stream {
+        return Ok(stream::respond(shared, answers, writer, generation.include_usage()));
+    }
+    let complete = answers.collect().await?;
+    answers.record(&shared.metrics);
+    Ok(Json(writer.whole(complete, answers.usage(), answers.timings())).into_response())
+}
+
+async fn prompt(
+    shared: &Shared,
+    engine: &Arc<Engine>,
+    messages: Vec<ChatMessage>,
+) -> Result<Vec<u32>, ApiError> {
+    let model = Arc::clone(engine.model());
+    let make = move || {
+        let messages: Vec<Message> = messages.into_iter().map(Message::from).collect();
+        model.chat_prompt(&messages).map_err(|error| ApiError::from_text(&error, "messages"))
+    };
+    shared.tokenise(make).await
+}
+
+/// Writes answers as chat completions.
+struct Writer {
+    engine: Arc<Engine>,
+    envelope: Envelope,
+    logprobs: bool,
+}
+
+impl Writer {
+    fn whole(self, answers: Vec<News>, usage: Usage, timings: Timings) -> ChatCompletion {
+        let choice = |answer: News| ChatChoice {
+            index: answer.index,
+            logprobs: self.logprobs(&answer),
+            finish_reason: answer.finish(),
+            message: ChatAnswer { role: "assistant", content: answer.text },
+        };
+        let choices = answers.into_iter().map(choice).collect();
+        ChatCompletion { envelope: self.envelope.of("chat.completion"), choices, usage, timings }
+    }
+
+    fn logprobs(&self, news: &News) -> Option<ChatLogprobs> {
+        self.logprobs.then(|| logprobs::chat(&self.engine.model().tokenizer, &news.tokens))
+    }
+
+    fn chunk(&self, choices: Vec<ChatChunkChoice>) -> ChatChunk {
+        ChatChunk { envelope: self.envelope.of("chat.completion.chunk"), choices, usage: None, timings: None }
+    }
+}
+
+impl Chunks for Writer {
+    type Chunk = ChatChunk;
+
+    fn opening(&self, answers: usize) -> Vec<ChatChunk> {
+        let delta = || ChatDelta { role: Some("assistant"), content: Some(String::new()) };
+        let choice = |index| ChatChunkChoice { index, delta: delta(), logprobs: None, finish_reason: None };
+        (0..answers).map(|index| self.chunk(vec![choice(index)])).collect()
+    }
+
+    fn news(&mut self, news: News, timings: Option<Timings>) -> Option<ChatChunk> {
+        let telling =
+            !news.text.is_empty() || news.end.is_some() || (self.logprobs && !news.tokens.is_empty());
+        telling.then(|| {
+            let logprobs = self.logprobs(&news).filter(|_| !news.tokens.is_empty());
+            let finish_reason = news.finish();
+            let content = (!news.text.is_empty() || news.end.is_none()).then_some(news.text);
+            let delta = ChatDelta { role: None, content };
+            let choice = ChatChunkChoice { index: news.index, delta, logprobs, finish_reason };
+            ChatChunk { timings, ..self.chunk(vec![choice]) }
+        })
+    }
+
+    fn usage(&self, usage: Usage) -> ChatChunk {
+        ChatChunk { usage: Some(usage), ..self.chunk(Vec::new()) }
+    }
+}

@@ -1,0 +1,14 @@
+//! The routes under `/v1`, as OpenAI's clients know them.
+//!
+//! `types` is what is read and written, `unsupported` what is refused, `answers` the way to the engine and
+//! back; `chat` and `completions` are the two shapes over them, whole or as a `stream`.
+
+mod answers;
+pub(crate) mod chat;
+pub(crate) mod completions;
+mod logprobs;
+mod messages;
+pub(crate) mod models;
+mod stream;
+pub(crate) mod types;
+mod unsupported;

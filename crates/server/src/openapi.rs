@@ -1,0 +1,58 @@
+//! The API document, made from the handlers and the types that they read and write.
+
+use crate::{error::GateErrors, health, metrics, openai};
+use axum::Json;
+use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "hone",
+        description = "A private coding assistant behind the OpenAI API. Point any OpenAI client at `http://127.0.0.1:4663/v1`.\n\n\
+                       Requests of other web pages are refused. A server that other machines reach needs its API key with every request but `GET /health`."
+    ),
+    paths(
+        openai::chat::create,
+        openai::completions::create,
+        openai::models::list,
+        openai::models::show,
+        health::show,
+        metrics::show,
+        show,
+    ),
+    tags(
+        (name = "Completions", description = "Text from the model."),
+        (name = "Models", description = "What can be asked."),
+        (name = "Server", description = "How it is doing."),
+    ),
+    security((), ("key" = [])),
+    modifiers(&Key),
+)]
+struct Api;
+
+/// `Authorization: Bearer <key>`.
+struct Key;
+
+impl Modify for Key {
+    fn modify(&self, document: &mut Document) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("Only where the server was started with a key."))
+            .build();
+        document.components.get_or_insert_default().add_security_scheme("key", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The API as an OpenAPI document.
+pub fn document() -> Document {
+    Api::openapi()
+}
+
+/// This document
+#[utoipa::path(get, path = "/openapi.json", tag = "Server",
+    responses((status = 200, description = "OpenAPI 3.1.", body = Object), GateErrors))]
+pub(crate) async fn show() -> Json<Document> {
+    Json(document())
+}

@@ -1,0 +1,82 @@
+//! Every route, on one screen.
+
+use crate::error::ApiError;
+use crate::gate::{self, Gate};
+use crate::options::ServerOptions;
+use crate::state::{AppState, Shared};
+use crate::{docs, health, home, metrics, openai, openapi, page};
+use axum::Router;
+use axum::http::{Method, StatusCode};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use std::any::Any;
+use std::sync::Arc;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// One line of the table.
+pub struct Route {
+    /// `GET` or `POST`. `GET` also answers `HEAD`, and never changes anything.
+    pub method: Method,
+    /// The path, `{name}` standing for one segment.
+    pub path: &'static str,
+    /// Who may use it where a key is set.
+    pub access: Access,
+    handler: MethodRouter<Arc<Shared>>,
+}
+
+/// Who may use a route where a key is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everyone whom the gate lets in.
+    Open,
+    /// Those who send the key.
+    Key,
+}
+
+/// The table that the router and the test of the gate are both made from.
+#[rustfmt::skip]
+pub fn routes() -> Vec<Route> {
+    use Access::{Key, Open};
+    vec![
+        read("/",                    Key,  get(home::show)),
+        read("/health",              Open, get(health::show)),
+        read("/metrics",             Key,  get(metrics::show)),
+        read("/openapi.json",        Key,  get(openapi::show)),
+        read("/docs",                Key,  get(docs::show)),
+        read("/style.css",           Key,  get(page::style)),
+        read("/v1/models",           Key,  get(openai::models::list)),
+        read("/v1/models/{model}",   Key,  get(openai::models::show)),
+        write("/v1/chat/completions", Key, post(openai::chat::create)),
+        write("/v1/completions",      Key, post(openai::completions::create)),
+    ]
+}
+
+fn read(path: &'static str, access: Access, handler: MethodRouter<Arc<Shared>>) -> Route {
+    Route { method: Method::GET, path, access, handler }
+}
+
+fn write(path: &'static str, access: Access, handler: MethodRouter<Arc<Shared>>) -> Route {
+    Route { method: Method::POST, path, access, handler }
+}
+
+/// The whole service behind one listening port: gate, then counters, then the table.
+pub fn app(options: &ServerOptions, port: u16, served: AppState) -> Router {
+    let shared = Arc::new(Shared::new(served, options.limits));
+    let routes = routes();
+    let gate = Arc::new(Gate::new(options, port, &routes));
+    let router = routes.into_iter().fold(Router::new(), |router, r| router.route(r.path, r.handler));
+    router
+        .fallback(async || ApiError::unknown_path())
+        .method_not_allowed_fallback(async || ApiError::wrong_method())
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(Arc::clone(&shared), metrics::count))
+        .layer(from_fn_with_state(gate, gate::guard))
+        .with_state(shared)
+}
+
+/// A handler that panics fails one request, not the server.
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    tracing::error!(status = %StatusCode::INTERNAL_SERVER_ERROR, "a handler panicked");
+    ApiError::internal().into_response()
+}
