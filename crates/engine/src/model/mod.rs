@@ -6,11 +6,13 @@ mod forward;
 mod info;
 mod rope;
 mod weights;
+mod work;
 
 pub use config::{Architecture, Config, RopeConfig, Scaling};
 pub use error::ModelError;
 pub use forward::{Batch, Scratch};
 pub use info::ModelInfo;
+pub use work::Work;
 
 use crate::gguf::Gguf;
 use crate::text::{ChatTemplate, Message, TextError, Tokenizer};

@@ -1,0 +1,64 @@
+//! `hone chat -p`: answers once and exits.
+
+use super::answer::{Answer, answer};
+use super::{Setting, message};
+use crate::output;
+use engine::{Engine, FinishReason};
+use std::io::{IsTerminal, stdout};
+use std::process::ExitCode;
+use std::time::Duration;
+
+pub(super) fn run(
+    prompt: &str,
+    model: &str,
+    engine: Engine,
+    setting: &Setting,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let messages = [message("user", prompt)];
+    if json {
+        let answer = answer(&engine, &messages, setting, |_| Ok(()))?;
+        output::print_json(&as_json(&answer, model))?;
+        return Ok(exit_code(answer.reason));
+    }
+    let terminal = stdout().is_terminal();
+    let show = |text: &str| match terminal {
+        true => output::print(&output::harmless(text)),
+        false => output::print(text),
+    };
+    let answer = answer(&engine, &messages, setting, show)?;
+    if !answer.text.ends_with('\n') {
+        output::print("\n")?;
+    }
+    Ok(exit_code(answer.reason))
+}
+
+/// A stopped answer is not the answer that was asked for.
+fn exit_code(reason: FinishReason) -> ExitCode {
+    if reason == FinishReason::Cancelled { ExitCode::from(130) } else { ExitCode::SUCCESS }
+}
+
+fn as_json(answer: &Answer, model: &str) -> serde_json::Value {
+    let (usage, timings) = (&answer.usage, &answer.timings);
+    let ms = |d: Duration| (d.as_secs_f64() * 1e6).round() / 1e3;
+    serde_json::json!({
+        "text": answer.text,
+        "model": model,
+        "usage": {
+            "prompt_tokens": usage.prompt_tokens,
+            "cached_tokens": usage.cached_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        },
+        "timings": {
+            "queued_ms": ms(timings.queued),
+            "prefill_ms": ms(timings.prefill),
+            "decode_ms": ms(timings.decode),
+        },
+        "finish_reason": match answer.reason {
+            FinishReason::Stop => "stop",
+            FinishReason::Length => "length",
+            FinishReason::Cancelled => "cancelled",
+        },
+    })
+}

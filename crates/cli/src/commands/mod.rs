@@ -1,0 +1,11 @@
+//! One file a command.
+
+pub(crate) mod bench;
+pub(crate) mod chat;
+pub(crate) mod doctor;
+pub(crate) mod list;
+pub(crate) mod pull;
+pub(crate) mod rm;
+pub(crate) mod serve;
+pub(crate) mod show;
+pub(crate) mod use_;

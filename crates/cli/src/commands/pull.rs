@@ -1,0 +1,77 @@
+//! `hone pull`: fetches or imports a model; without a name it lists what there is.
+
+use crate::config::App;
+use crate::flags::Pull;
+use crate::output::{self, bytes};
+use crate::progress::Progress;
+use hub::{PullOptions, catalog};
+use std::process::ExitCode;
+
+pub(crate) fn run(app: &App, flags: &Pull) -> anyhow::Result<ExitCode> {
+    match &flags.source {
+        Some(source) => pull(app, source, flags.json)?,
+        None => list(flags.json)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn pull(app: &App, source: &str, json: bool) -> anyhow::Result<()> {
+    let library = app.library()?;
+    let model = hub::pull(&library, source, &PullOptions::from_env(), &Progress::new(app.quiet))?;
+    // The first model is the one that is used.
+    if app.config.model.is_none() {
+        app.choose(Some(&model.name))?;
+    }
+    if json {
+        return output::print_json(&model);
+    }
+    let next = if app.config.model.is_none() {
+        "hone chat".into()
+    } else {
+        format!("hone chat --model {}", model.name)
+    };
+    output::print(&format!("{} is ready ({}). Try: {next}\n", model.name, bytes(model.bytes)))?;
+    Ok(())
+}
+
+/// The catalogue, with what this machine's memory can hold.
+fn list(json: bool) -> anyhow::Result<()> {
+    let memory = total_memory();
+    if json {
+        let entries: Vec<_> = catalog::entries().iter().map(|e| as_json(e, memory)).collect();
+        return output::print_json(&entries);
+    }
+    let mut rows =
+        vec![["NAME", "SIZE", "MEMORY", "FITS", "LICENCE", "WHAT IT IS"].map(String::from).to_vec()];
+    for e in catalog::entries() {
+        let fits = if e.fits(memory) { "yes" } else { "no" };
+        rows.push(vec![
+            e.name.to_string(),
+            bytes(e.bytes),
+            bytes(e.memory_bytes),
+            fits.into(),
+            e.license.to_string(),
+            e.summary.to_string(),
+        ]);
+    }
+    let hint = "\nFetch one with: hone pull NAME (also hf:OWNER/REPO/FILE.gguf, or a path to a .gguf file)\n";
+    Ok(output::print(&(output::table(&rows) + hint))?)
+}
+
+fn as_json(entry: &catalog::Entry, memory: u64) -> serde_json::Value {
+    serde_json::json!({
+        "name": entry.name.to_string(),
+        "summary": entry.summary,
+        "license": entry.license,
+        "parameters": entry.parameters,
+        "bytes": entry.bytes,
+        "memory_bytes": entry.memory_bytes,
+        "fits": entry.fits(memory),
+    })
+}
+
+fn total_memory() -> u64 {
+    let memory_only = sysinfo::RefreshKind::nothing().with_memory(sysinfo::MemoryRefreshKind::everything());
+    // Where the system does not say how much it has, nothing fits.
+    sysinfo::System::new_with_specifics(memory_only).map_or(0, |system| system.total_memory())
+}

@@ -1,0 +1,114 @@
+//! `hone serve`: listens at once, loads the model beside it, ends in good order.
+
+use crate::config::App;
+use crate::flags::Serve;
+use crate::loading::{self, Chosen};
+use crate::output;
+use anyhow::Context;
+use engine::EngineOptions;
+use server::{AppState, Server, ServerOptions};
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+pub(crate) fn run(app: &App, flags: &Serve) -> anyhow::Result<ExitCode> {
+    let chosen = loading::choose(app, flags.model.model.as_deref())?;
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    runtime.block_on(serve(app, flags, chosen))
+}
+
+async fn serve(app: &App, flags: &Serve, chosen: Chosen) -> anyhow::Result<ExitCode> {
+    let server = Server::bind(listen_on(app, flags)).await?;
+    let address = server.address();
+    // The address is all of standard output, for scripts that started with port 0.
+    output::print(&format!("http://{address}\n"))?;
+    if !app.quiet {
+        eprintln!(
+            "OpenAI API: http://{address}/v1 · documents: http://{address}/docs · loading {}",
+            chosen.name
+        );
+    }
+
+    let state = AppState::new(chosen.name.clone());
+    let (broken, load_failed) = oneshot::channel();
+    start_loading(chosen, options(app, flags), state.clone(), app.quiet, broken);
+
+    let mut failure = None;
+    let end = async {
+        tokio::select! {
+            name = signal() => tracing::info!("{name}: answers in progress get a moment to end"),
+            Ok(error) = load_failed => failure = Some(error),
+        }
+        tokio::spawn(leave_at_the_next_signal());
+    };
+    server.run(state, end).await;
+    failure.map_or(Ok(ExitCode::SUCCESS), Err)
+}
+
+fn listen_on(app: &App, flags: &Serve) -> ServerOptions {
+    let default = ServerOptions::default();
+    ServerOptions {
+        host: flags.host.or(app.config.host).unwrap_or(default.host),
+        port: flags.port.or(app.config.port).unwrap_or(default.port),
+        api_key: flags.api_key.clone().or_else(|| app.config.api_key.clone()).filter(|key| !key.is_empty()),
+        ..default
+    }
+}
+
+fn options(app: &App, flags: &Serve) -> EngineOptions {
+    let one = loading::options(app, &flags.model);
+    let default = EngineOptions::default();
+    let parallel = flags.parallel.or(app.config.parallel).map(|n| n as usize);
+    EngineOptions { sequences: parallel.unwrap_or(default.sequences), ..one }
+}
+
+/// Loads on a thread of its own: opening a model computes and waits for the disk.
+fn start_loading(
+    chosen: Chosen,
+    options: EngineOptions,
+    state: AppState,
+    quiet: bool,
+    broken: oneshot::Sender<anyhow::Error>,
+) {
+    std::thread::spawn(move || match loading::load(&chosen, options) {
+        Ok(engine) => {
+            if !quiet {
+                let (device, context) = (engine.device(), engine.context());
+                eprintln!("ready: {} on {device}, context of {context} tokens", chosen.name);
+            }
+            state.loaded(Arc::new(engine));
+        }
+        Err(error) => {
+            state.failed(format!("{error:#}"));
+            // The receiver is gone when the server was stopped meanwhile.
+            drop(broken.send(error));
+        }
+    });
+}
+
+/// Waits for a wish to end, and says which.
+#[cfg(unix)]
+async fn signal() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listen = |kind| signal(kind).expect("these signals can be listened to");
+    let mut interrupt = listen(SignalKind::interrupt());
+    let mut terminate = listen(SignalKind::terminate());
+    let mut hangup = listen(SignalKind::hangup());
+    tokio::select! {
+        _ = interrupt.recv() => "interrupted",
+        _ = terminate.recv() => "told to end",
+        _ = hangup.recv() => "the terminal is gone",
+    }
+}
+
+/// Waits for a wish to end, and says which.
+#[cfg(not(unix))]
+async fn signal() -> &'static str {
+    tokio::signal::ctrl_c().await.expect("Ctrl-C can be listened to");
+    "interrupted"
+}
+
+async fn leave_at_the_next_signal() {
+    signal().await;
+    std::process::exit(130);
+}

@@ -1,0 +1,13 @@
+//! `hone use`: chooses the model that is used when none is named.
+
+use crate::config::App;
+use crate::flags::Use;
+use crate::output;
+use std::process::ExitCode;
+
+pub(crate) fn run(app: &App, flags: &Use) -> anyhow::Result<ExitCode> {
+    let model = app.library()?.get(&flags.name)?;
+    app.choose(Some(&model.name))?;
+    output::print(&format!("{} is used from now on\n", model.name))?;
+    Ok(ExitCode::SUCCESS)
+}

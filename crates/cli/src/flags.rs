@@ -1,0 +1,190 @@
+//! What was typed. What will be done with it is decided in `commands`.
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+use std::net::IpAddr;
+
+/// A private coding assistant that runs on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "hone", version, max_term_width = 100)]
+#[command(after_help = "Start with: hone pull smollm2-135m, then hone chat.\n\
+    Data is kept in ~/.hone, or where HONE_HOME says.")]
+pub(crate) struct Flags {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// Say more; twice for every detail
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Say only what failed
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Fetch or import a model; without a name, list what there is
+    Pull(Pull),
+    /// List the models on disk
+    List(List),
+    /// Show one model in detail
+    Show(Show),
+    /// Delete a model from disk
+    Rm(Rm),
+    /// Choose the model that is used when none is named
+    Use(Use),
+    /// Talk to a model in the terminal
+    Chat(Chat),
+    /// Serve the OpenAI-compatible API on this machine
+    Serve(Serve),
+    /// Measure speed and memory
+    Bench(Bench),
+    /// Say what is wrong and how to fix it
+    Doctor(Doctor),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pull {
+    /// A name from the catalogue, hf:OWNER/REPO/FILE.gguf[@REVISION], or a path to a .gguf file
+    #[arg(value_name = "NAME|hf:OWNER/REPO/FILE.gguf|PATH")]
+    pub(crate) source: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The model; the chosen one where it is left out
+    pub(crate) name: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rm {
+    /// The model
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Use {
+    /// The model
+    pub(crate) name: String,
+}
+
+/// Which model, and how much of the machine it may use.
+#[derive(Debug, Args)]
+pub(crate) struct ModelFlags {
+    /// A model's name, or a path to a .gguf file
+    #[arg(long, value_name = "NAME|PATH", env = "HONE_MODEL")]
+    pub(crate) model: Option<String>,
+    /// Tokens that a conversation may hold [default: what the model was made for, as far as memory allows]
+    #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) context: Option<u32>,
+    /// Threads that compute [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) threads: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Chat {
+    /// Answer TEXT once and exit; standard input is appended to it
+    #[arg(short, long, value_name = "TEXT")]
+    pub(crate) prompt: Option<String>,
+    /// With -p: print one JSON object instead of the text
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) model: ModelFlags,
+    /// An instruction that stands before the conversation
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) system: Option<String>,
+    /// Randomness of the answer; 0 takes the most likely token every time
+    #[arg(long, value_name = "T")]
+    pub(crate) temperature: Option<f32>,
+    /// Choose among the K most likely tokens; 0 is all
+    #[arg(long, value_name = "K")]
+    pub(crate) top_k: Option<usize>,
+    /// Choose among the most likely tokens that hold this probability together
+    #[arg(long, value_name = "P")]
+    pub(crate) top_p: Option<f32>,
+    /// Leave out tokens less likely than this share of the most likely one
+    #[arg(long, value_name = "P")]
+    pub(crate) min_p: Option<f32>,
+    /// Makes tokens that were there before less likely; 1 is off
+    #[arg(long, value_name = "X")]
+    pub(crate) repetition_penalty: Option<f32>,
+    /// Equal seeds give equal answers
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// The longest answer, in tokens
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_tokens: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) model: ModelFlags,
+    /// Address to listen on; anything but this machine needs an API key [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS", env = "HONE_HOST")]
+    pub(crate) host: Option<IpAddr>,
+    /// Port to listen on; 0 takes a free one [default: 4663]
+    #[arg(long, value_name = "N", env = "HONE_PORT")]
+    pub(crate) port: Option<u16>,
+    /// Key that every client must send; the environment is the safer place for it
+    #[arg(long, value_name = "KEY", env = "HONE_API_KEY", hide_env_values = true)]
+    pub(crate) api_key: Option<String>,
+    /// Answers that are generated at once [default: 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) parallel: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    #[command(flatten)]
+    pub(crate) model: ModelFlags,
+    /// Length of the prompt
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) prompt_tokens: u32,
+    /// Length of the answer
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) gen_tokens: u32,
+    /// Runs; the medians are printed
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) repeat: u32,
+    /// Sequences at once; speeds are totals over all of them
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) parallel: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Read every model file again and compare its hash
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn flags_are_consistent() {
+        Flags::command().debug_assert();
+    }
+}

@@ -1,0 +1,77 @@
+//! From `--model` to a running engine.
+
+use crate::config::App;
+use crate::flags::ModelFlags;
+use anyhow::{Context, anyhow, bail};
+use engine::{Engine, EngineOptions, Model};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A model that can be opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Chosen {
+    /// What people call it.
+    pub(crate) name: String,
+    /// Its file.
+    pub(crate) path: PathBuf,
+}
+
+/// Finds the model that was asked for: a path, a name, or where nothing was said the chosen one.
+pub(crate) fn choose(app: &App, asked: Option<&str>) -> anyhow::Result<Chosen> {
+    let Some(name) = asked.or(app.config.model.as_deref()) else {
+        bail!(no_model(app)?);
+    };
+    if looks_like_path(name) {
+        let path = PathBuf::from(name);
+        if !path.is_file() {
+            bail!("{name} is not a file");
+        }
+        let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        return Ok(Chosen { name, path });
+    }
+    let model = app.library()?.get(name)?;
+    Ok(Chosen { name: model.name, path: model.path })
+}
+
+/// Opens the file and starts the engine.
+pub(crate) fn load(chosen: &Chosen, options: EngineOptions) -> anyhow::Result<Engine> {
+    let began = std::time::Instant::now();
+    let model = open(&chosen.path)?;
+    let opened = began.elapsed();
+    let engine = Engine::start(model, options).with_context(|| format!("cannot start {}", chosen.name))?;
+    tracing::info!(
+        "{} opened in {opened:.0?}, engine started in {:.0?}",
+        chosen.name,
+        began.elapsed() - opened
+    );
+    Ok(engine)
+}
+
+/// Opens the file.
+pub(crate) fn open(path: &Path) -> anyhow::Result<Arc<Model>> {
+    Ok(Arc::new(Model::open(path).with_context(|| format!("cannot open {}", path.display()))?))
+}
+
+/// Options for one sequence, from flags and settings.
+pub(crate) fn options(app: &App, flags: &ModelFlags) -> EngineOptions {
+    EngineOptions {
+        threads: flags.threads.or(app.config.threads).map(|n| n as usize),
+        context: flags.context.or(app.config.context).map(|n| n as usize),
+        sequences: 1,
+        ..EngineOptions::default()
+    }
+}
+
+fn looks_like_path(name: &str) -> bool {
+    name.ends_with(".gguf") || name.contains(std::path::MAIN_SEPARATOR)
+}
+
+fn no_model(app: &App) -> anyhow::Result<anyhow::Error> {
+    let names: Vec<String> = app.library()?.list()?.into_iter().map(|m| m.name).collect();
+    Ok(match names.is_empty() {
+        true => anyhow!("there is no model yet: run `hone pull {}`", hub::catalog::STARTER),
+        false => {
+            anyhow!("no model is chosen: run `hone use NAME` or give --model; here are {}", names.join(", "))
+        }
+    })
+}

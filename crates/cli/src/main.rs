@@ -1,0 +1,43 @@
+//! `hone`: parse, wire the parts, exit code.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program")]
+
+mod commands;
+mod config;
+mod flags;
+mod interrupt;
+mod loading;
+mod output;
+mod progress;
+
+use clap::{CommandFactory, Parser};
+use flags::{Command, Flags};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    match run(flags) {
+        Ok(code) => code,
+        Err(error) => output::report(&error),
+    }
+}
+
+/// The whole program.
+fn run(flags: Flags) -> anyhow::Result<ExitCode> {
+    output::start_log(flags.verbose, flags.quiet);
+    let Some(command) = flags.command else {
+        output::print(&Flags::command().render_help().to_string())?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let app = config::App::open(flags.quiet)?;
+    match command {
+        Command::Pull(flags) => commands::pull::run(&app, &flags),
+        Command::List(flags) => commands::list::run(&app, &flags),
+        Command::Show(flags) => commands::show::run(&app, &flags),
+        Command::Rm(flags) => commands::rm::run(&app, &flags),
+        Command::Use(flags) => commands::use_::run(&app, &flags),
+        Command::Chat(flags) => commands::chat::run(&app, &flags),
+        Command::Serve(flags) => commands::serve::run(&app, &flags),
+        Command::Bench(flags) => commands::bench::run(&app, &flags),
+        Command::Doctor(flags) => commands::doctor::run(&app, &flags),
+    }
+}
