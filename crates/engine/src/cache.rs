@@ -177,7 +177,8 @@ impl Cache {
     pub(crate) fn release(&mut self, mut table: Table, tokens: &[u32]) {
         let rest = &tokens[table.shared * KV_BLOCK..table.filled];
         let parent = table.parent();
-        let known = self.children(parent).iter().copied().find(|&child| self.node(child).tokens.starts_with(rest));
+        let known =
+            self.children(parent).iter().copied().find(|&child| self.node(child).tokens.starts_with(rest));
         match known {
             _ if rest.is_empty() => {}
             Some(block) => self.touch(block),
@@ -217,7 +218,8 @@ impl Cache {
         let mut parent = Parent::Root(key);
         loop {
             let rest = &tokens[path.len() * KV_BLOCK..];
-            let candidates = self.children(parent).iter().map(|&b| (b, common_prefix(&self.node(b).tokens, rest)));
+            let candidates =
+                self.children(parent).iter().map(|&b| (b, common_prefix(&self.node(b).tokens, rest)));
             match candidates.max_by_key(|&(_, matched)| matched) {
                 Some((block, KV_BLOCK)) => {
                     path.push(block);

@@ -1,10 +1,10 @@
 //! A running model. One thread owns the model, its cache and its device; everyone else holds this handle.
 
+use crate::cache::Cache;
 use crate::queue::Queue;
 use crate::scheduler::{Limits, Scheduler};
 use crate::sequence::Sequence;
 use crate::{Event, Model, Request, Stats, SubmitError, Ticket, machine};
-use crate::cache::Cache;
 use kernels::cpu::{Cpu, CpuError, CpuOptions};
 use kernels::{Device, KV_BLOCK, KvFormat, KvShape, KvStore};
 use std::sync::{Arc, mpsc};
@@ -68,7 +68,9 @@ pub enum EngineError {
         model: usize,
     },
     /// The cache cannot hold one sequence.
-    #[error("one sequence of {context} tokens needs {needed} bytes of cache and {given} are allowed; allow more or lower the context")]
+    #[error(
+        "one sequence of {context} tokens needs {needed} bytes of cache and {given} are allowed; allow more or lower the context"
+    )]
     CacheTooSmall {
         /// Tokens of one sequence.
         context: usize,
@@ -78,7 +80,9 @@ pub enum EngineError {
         given: usize,
     },
     /// The cache format groups values by 32.
-    #[error("a Q8_0 cache needs heads whose width is a multiple of 32, and this model's are {head_dim} wide; use f16")]
+    #[error(
+        "a Q8_0 cache needs heads whose width is a multiple of 32, and this model's are {head_dim} wide; use f16"
+    )]
     CacheFormat {
         /// Width of a head.
         head_dim: usize,
@@ -112,7 +116,11 @@ impl Engine {
     }
 
     /// Starts the engine's thread on `device`; `options.threads` is the device's affair and not read.
-    pub fn start_on(model: Arc<Model>, device: Box<dyn Device>, options: EngineOptions) -> Result<Engine, EngineError> {
+    pub fn start_on(
+        model: Arc<Model>,
+        device: Box<dyn Device>,
+        options: EngineOptions,
+    ) -> Result<Engine, EngineError> {
         at_least("sequences", 1, options.sequences)?;
         at_least("prefill_chunk", 1, options.prefill_chunk)?;
         let context = context(&model, options.context)?;

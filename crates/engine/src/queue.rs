@@ -1,8 +1,8 @@
 //! Where requests wait, between the callers' threads and the engine's.
 
-use crate::SubmitError;
 use crate::sequence::Sequence;
 use crate::ticket::CancelFlag;
+use crate::{FinishReason, SubmitError};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -98,13 +98,17 @@ impl Queue {
         state.stats.running -= 1;
     }
 
-    /// Takes the cancelled requests out of the line.
-    pub(crate) fn take_cancelled(&self) -> Vec<Sequence> {
+    /// Lets cancelled requests leave the line. Their listeners are told without the lock: they may call back.
+    pub(crate) fn end_cancelled(&self) {
         let mut state = self.lock();
-        let (cancelled, waiting): (VecDeque<_>, _) = state.waiting.drain(..).partition(Sequence::is_cancelled);
+        let (cancelled, waiting): (VecDeque<_>, _) =
+            state.waiting.drain(..).partition(Sequence::is_cancelled);
         state.waiting = waiting;
         state.stats.cancelled_total += cancelled.len() as u64;
-        cancelled.into()
+        drop(state);
+        for sequence in cancelled {
+            sequence.finish(FinishReason::Cancelled);
+        }
     }
 
     /// Everything that waits, for the end.

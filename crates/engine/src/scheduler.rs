@@ -16,7 +16,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// What a request hears when something of ours panicked.
-const INTERNAL: &str = "computing this request failed inside the engine; what was printed on the way says why";
+const INTERNAL: &str =
+    "computing this request failed inside the engine; what was printed on the way says why";
 
 /// How much is done at once.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +36,7 @@ impl Limits {
     /// that equal requests make equal batches.
     pub(crate) fn new(model: &Model, options: &EngineOptions) -> Self {
         let by_size = 400_000_000_000 / model.info.parameters.max(1);
-        let alone = (by_size as usize).clamp(128, 512).max(options.prefill_chunk);
+        let alone = (by_size as usize / 64 * 64).clamp(128, 512).max(options.prefill_chunk);
         Limits { sequences: options.sequences, shared_chunk: options.prefill_chunk, alone_chunk: alone }
     }
 }
@@ -111,9 +112,7 @@ impl Scheduler {
         for running in gone {
             self.finish(running, FinishReason::Cancelled);
         }
-        for sequence in self.queue.take_cancelled() {
-            sequence.finish(FinishReason::Cancelled);
-        }
+        self.queue.end_cancelled();
     }
 
     /// Gives places to those who wait, in their order, as far as there is room.
@@ -175,7 +174,9 @@ impl Scheduler {
     /// whose last token was among them, or `None` where the pass was given up.
     fn compute<'s>(&mut self, rows: &[usize], scratch: &'s mut Scratch) -> Option<&'s Tensor> {
         let (mut tokens, mut spans, mut outputs) = (Vec::new(), Vec::new(), Vec::new());
-        for (Running { sequence, table }, &rows) in self.running.iter().zip(rows).filter(|(_, rows)| **rows > 0) {
+        for (Running { sequence, table }, &rows) in
+            self.running.iter().zip(rows).filter(|(_, rows)| **rows > 0)
+        {
             let (first, start) = (tokens.len(), table.filled());
             tokens.extend_from_slice(&sequence.tokens()[start..start + rows]);
             spans.push(Span { rows: first..tokens.len(), start, blocks: table.blocks() });
@@ -187,6 +188,7 @@ impl Scheduler {
 
         let patient = std::mem::take(&mut self.gave_up);
         let cancelled = || {
+            self.queue.end_cancelled();
             let mut flags = self.running.iter().map(|running| running.sequence.is_cancelled());
             self.queue.is_stopped() || if patient { flags.all(|set| set) } else { flags.any(|set| set) }
         };

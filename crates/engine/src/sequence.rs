@@ -53,7 +53,11 @@ impl Sequence {
         }
         let most = prompt.saturating_add(request.max_tokens.unwrap_or(0));
         if prompt >= context || most > context {
-            return Err(SubmitError::ContextLengthExceeded { prompt, max_tokens: request.max_tokens, context });
+            return Err(SubmitError::ContextLengthExceeded {
+                prompt,
+                max_tokens: request.max_tokens,
+                context,
+            });
         }
         let seed = request.sampling.seed.unwrap_or_else(rand::random);
         let mut sampler = Sampler::new(&request.sampling, seed)?;

@@ -22,10 +22,23 @@ struct Holder {
 #[derive(Clone, Debug)]
 enum Op {
     /// `branch` tokens in common with all others, then a text of its own kind.
-    Admit { key: u64, length: usize, branch: usize, kind: u32 },
-    Compute { who: usize, count: usize },
-    Append { who: usize, token: u32 },
-    Release { who: usize },
+    Admit {
+        key: u64,
+        length: usize,
+        branch: usize,
+        kind: u32,
+    },
+    Compute {
+        who: usize,
+        count: usize,
+    },
+    Append {
+        who: usize,
+        token: u32,
+    },
+    Release {
+        who: usize,
+    },
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -87,7 +100,9 @@ impl Machine {
                 assert_eq!(table.blocks.len(), tokens.len().div_ceil(KV_BLOCK));
                 self.holders.push(Holder { key, tokens, table });
             }
-            None => assert!(self.cache.available() < tokens.len().div_ceil(KV_BLOCK), "refused with room left"),
+            None => {
+                assert!(self.cache.available() < tokens.len().div_ceil(KV_BLOCK), "refused with room left")
+            }
         }
     }
 
