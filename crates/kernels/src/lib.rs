@@ -3,6 +3,10 @@
 //! Quantised matrices go in, f32 activations come out. This crate knows shapes, formats and
 //! processors; it knows nothing of models, files or tokens. It is the only home of `unsafe`.
 #![allow(unsafe_code, reason = "SIMD intrinsics, tiles and mapped memory live here and nowhere else")]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "an index that names a lane or a row of several arrays reads best"
+)]
 
 mod device;
 mod kv;

@@ -76,7 +76,7 @@ pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {
     let r = fma::<FMA>(n, 2.121_944_4e-4, r);
     // Minimax polynomial for e^r on [-ln 2 / 2, ln 2 / 2] (Cephes expf).
     let mut p = 1.987_569_1e-4;
-    for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_1e-1] {
+    for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
         p = fma::<FMA>(p, r, c);
     }
     let p = fma::<FMA>(p * r, r, r) + 1.0;

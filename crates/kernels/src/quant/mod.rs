@@ -66,9 +66,11 @@ pub trait Block: bytemuck::Pod {
     /// The block nearest to `LEN` weights, or near to it.
     fn quantize(x: &[f32]) -> Self;
 
-    /// The block as unsigned codes: `w[i] = scale[i / GROUP] · code[i] + min[i / GROUP]`.
-    /// `code [LEN]`, `scale, min [LEN / GROUP]`.
-    fn codes(&self, code: &mut [u8], scale: &mut [f32], min: &mut [f32]);
+    /// The block as unsigned codes: `w[i] = scale[i / GROUP] · code[i] + min[i / GROUP]`. `code [LEN]`.
+    fn codes(&self, code: &mut [u8]);
+
+    /// What the codes of each group mean. `scale, min [LEN / GROUP]`; `widen` reads an f16.
+    fn scales(&self, widen: impl Fn(Half) -> f32, scale: &mut [f32], min: &mut [f32]);
 }
 
 /// Evaluates an expression with `$block` bound to the block type of a quantised format.
@@ -148,6 +150,18 @@ impl Format {
     /// Weights that share a scale; 1 for the float formats.
     pub const fn group_len(self) -> usize {
         with_block!(self, B => <B as Block>::GROUP, float => 1)
+    }
+
+    /// Bits of a weight's code, scales not counted.
+    pub const fn code_bits(self) -> u32 {
+        match self {
+            Format::F32 => 32,
+            Format::F16 | Format::Bf16 => 16,
+            Format::Q8_0 => 8,
+            Format::Q6_K => 6,
+            Format::Q5_0 | Format::Q5_1 | Format::Q5_K => 5,
+            Format::Q4_0 | Format::Q4_1 | Format::Q4_K => 4,
+        }
     }
 
     /// Whether weights are stored one by one as floats.

@@ -37,9 +37,13 @@ impl Block for BlockQ4_1 {
     }
 
     #[inline(always)]
-    fn codes(&self, code: &mut [u8], scale: &mut [f32], min: &mut [f32]) {
+    fn codes(&self, code: &mut [u8]) {
         nibbles(&self.qs, code);
-        scale[0] = self.d.get();
-        min[0] = self.m.get();
+    }
+
+    #[inline(always)]
+    fn scales(&self, widen: impl Fn(Half) -> f32, scale: &mut [f32], min: &mut [f32]) {
+        scale[0] = widen(self.d);
+        min[0] = widen(self.m);
     }
 }

@@ -23,7 +23,8 @@ impl Block for BlockQ4K {
 
     fn dequantize(&self, out: &mut [f32]) {
         let (mut code, mut scale, mut min) = ([0; 256], [0.0; 8], [0.0; 8]);
-        self.codes(&mut code, &mut scale, &mut min);
+        self.codes(&mut code);
+        self.scales(Half::get, &mut scale, &mut min);
         for (i, o) in out[..256].iter_mut().enumerate() {
             *o = scale[i / 32] * f32::from(code[i]) + min[i / 32];
         }
@@ -40,7 +41,7 @@ impl Block for BlockQ4K {
     }
 
     #[inline(always)]
-    fn codes(&self, code: &mut [u8], scale: &mut [f32], min: &mut [f32]) {
+    fn codes(&self, code: &mut [u8]) {
         let code: &mut [u8; 256] = code.try_into().expect("256 codes");
         for (qs, code) in self.qs.as_chunks::<32>().0.iter().zip(code.as_chunks_mut::<64>().0) {
             for i in 0..32 {
@@ -48,7 +49,11 @@ impl Block for BlockQ4K {
                 code[i + 32] = qs[i] >> 4;
             }
         }
-        affine(self.d, self.dmin, &self.scales, scale, min);
+    }
+
+    #[inline(always)]
+    fn scales(&self, widen: impl Fn(Half) -> f32, scale: &mut [f32], min: &mut [f32]) {
+        affine(widen(self.d), widen(self.dmin), &self.scales, scale, min);
     }
 }
 
@@ -68,8 +73,7 @@ pub(crate) fn scale_min(scales: &[u8; 12], j: usize) -> (u8, u8) {
 
 /// Scale and minimum of every group as floats.
 #[inline(always)]
-pub(super) fn affine(d: Half, dmin: Half, scales: &[u8; 12], scale: &mut [f32], min: &mut [f32]) {
-    let (d, dmin) = (d.get(), dmin.get());
+pub(super) fn affine(d: f32, dmin: f32, scales: &[u8; 12], scale: &mut [f32], min: &mut [f32]) {
     for j in 0..8 {
         let (s, m) = scale_min(scales, j);
         scale[j] = d * f32::from(s);

@@ -36,9 +36,13 @@ impl Block for BlockQ5_0 {
     }
 
     #[inline(always)]
-    fn codes(&self, code: &mut [u8], scale: &mut [f32], min: &mut [f32]) {
+    fn codes(&self, code: &mut [u8]) {
         five_bits(&self.qh, &self.qs, code);
-        scale[0] = self.d.get();
+    }
+
+    #[inline(always)]
+    fn scales(&self, widen: impl Fn(Half) -> f32, scale: &mut [f32], min: &mut [f32]) {
+        scale[0] = widen(self.d);
         min[0] = -16.0 * scale[0];
     }
 }

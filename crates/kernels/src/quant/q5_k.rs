@@ -25,7 +25,8 @@ impl Block for BlockQ5K {
 
     fn dequantize(&self, out: &mut [f32]) {
         let (mut code, mut scale, mut min) = ([0; 256], [0.0; 8], [0.0; 8]);
-        self.codes(&mut code, &mut scale, &mut min);
+        self.codes(&mut code);
+        self.scales(Half::get, &mut scale, &mut min);
         for (i, o) in out[..256].iter_mut().enumerate() {
             *o = scale[i / 32] * f32::from(code[i]) + min[i / 32];
         }
@@ -44,7 +45,7 @@ impl Block for BlockQ5K {
     }
 
     #[inline(always)]
-    fn codes(&self, code: &mut [u8], scale: &mut [f32], min: &mut [f32]) {
+    fn codes(&self, code: &mut [u8]) {
         let code: &mut [u8; 256] = code.try_into().expect("256 codes");
         let pairs = self.qs.as_chunks::<32>().0.iter().zip(code.as_chunks_mut::<64>().0);
         for (pair, (qs, code)) in pairs.enumerate() {
@@ -54,6 +55,10 @@ impl Block for BlockQ5K {
                 code[i + 32] = qs[i] >> 4 | (high & 2) << 3;
             }
         }
-        affine(self.d, self.dmin, &self.scales, scale, min);
+    }
+
+    #[inline(always)]
+    fn scales(&self, widen: impl Fn(Half) -> f32, scale: &mut [f32], min: &mut [f32]) {
+        affine(widen(self.d), widen(self.dmin), &self.scales, scale, min);
     }
 }

@@ -47,9 +47,13 @@ impl Block for BlockQ6K {
     }
 
     #[inline(always)]
-    fn codes(&self, code: &mut [u8], scale: &mut [f32], min: &mut [f32]) {
+    fn codes(&self, code: &mut [u8]) {
         unpack(self, code.try_into().expect("256 codes"));
-        let d = self.d.get();
+    }
+
+    #[inline(always)]
+    fn scales(&self, widen: impl Fn(Half) -> f32, scale: &mut [f32], min: &mut [f32]) {
+        let d = widen(self.d);
         for g in 0..16 {
             scale[g] = d * f32::from(self.scales[g]);
             min[g] = -32.0 * scale[g];

@@ -33,12 +33,16 @@ impl Block for BlockQ8_0 {
     }
 
     #[inline(always)]
-    fn codes(&self, code: &mut [u8], scale: &mut [f32], min: &mut [f32]) {
+    fn codes(&self, code: &mut [u8]) {
         let code: &mut [u8; 32] = code.try_into().expect("32 codes");
         for i in 0..32 {
             code[i] = self.qs[i] as u8 ^ 0x80;
         }
-        scale[0] = self.d.get();
+    }
+
+    #[inline(always)]
+    fn scales(&self, widen: impl Fn(Half) -> f32, scale: &mut [f32], min: &mut [f32]) {
+        scale[0] = widen(self.d);
         min[0] = -128.0 * scale[0];
     }
 }
