@@ -1,0 +1,71 @@
+//! The cache of `huggingface_hub`: a file that is there already need not be fetched again.
+//!
+//! `hub/models--OWNER--REPO/snapshots/COMMIT/FILE` is a link to `blobs/NAME`, and for a file in large file
+//! storage NAME is its SHA-256. `refs/REVISION` holds the commit of a branch or a tag.
+
+use std::path::{Path, PathBuf};
+
+use crate::disk;
+use crate::ids::{CommitId, Digest, RelPath, RepoId};
+use crate::resolve::Revision;
+
+/// A file in the cache. Its content is still to be checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Cached {
+    pub(crate) path: PathBuf,
+    pub(crate) commit: CommitId,
+    /// The SHA-256 that it must have, if its name tells.
+    pub(crate) digest: Option<Digest>,
+}
+
+/// Looks for `file` at `revision` below the folder `hf_home`.
+pub(crate) fn find(hf_home: &Path, repo: &RepoId, file: &RelPath, revision: &Revision) -> Option<Cached> {
+    let folder = hf_home.join("hub").join(repo.cache_folder());
+    let commit = match revision {
+        Revision::Commit(commit) => commit.clone(),
+        Revision::Name(name) => {
+            let text = disk::read_small(&folder.join("refs").join(name), 64).ok()?;
+            std::str::from_utf8(&text).ok()?.trim().parse().ok()?
+        }
+    };
+    let mut path = folder.join("snapshots").join(commit.as_str());
+    path.extend(file.parts());
+    let target = path.canonicalize().ok().filter(|target| target.is_file())?;
+    let digest = target.file_name().and_then(|name| name.to_str()?.parse().ok());
+    Some(Cached { path: target, commit, digest })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const COMMIT: &str = "13fb94bfda8c8cf22497dc57b78f391a9acb426a";
+    const DIGEST: &str = "509287f78cb4d4cf6b3843734733b914b2c158e43e22a7f4bf5e963800894d3c";
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_is_found_by_commit_and_by_branch() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("hub/models--a--b");
+        for part in ["blobs", "refs", &format!("snapshots/{COMMIT}")] {
+            fs::create_dir_all(folder.join(part)).unwrap();
+        }
+        fs::write(folder.join("blobs").join(DIGEST), b"GGUF").unwrap();
+        fs::write(folder.join("refs/main"), COMMIT).unwrap();
+        let link = folder.join("snapshots").join(COMMIT).join("m.gguf");
+        std::os::unix::fs::symlink(format!("../../blobs/{DIGEST}"), link).unwrap();
+
+        let (repo, file) = ("a/b".parse().unwrap(), "m.gguf".parse().unwrap());
+        for revision in [Revision::Name("main".into()), Revision::Commit(COMMIT.parse().unwrap())] {
+            let cached = find(home.path(), &repo, &file, &revision).unwrap();
+            assert_eq!(cached.digest.unwrap().to_string(), DIGEST);
+            assert_eq!(cached.commit.as_str(), COMMIT);
+        }
+        assert!(find(home.path(), &repo, &file, &Revision::Name("dev".into())).is_none());
+        assert!(
+            find(home.path(), &repo, &"x.gguf".parse().unwrap(), &Revision::Name("main".into())).is_none()
+        );
+    }
+}
