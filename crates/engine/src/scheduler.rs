@@ -16,8 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// What a request hears when something of ours panicked.
-const INTERNAL: &str =
-    "computing this request failed inside the engine; what was printed on the way says why";
+const INTERNAL: &str = "computing this request failed inside the engine; its standard error says more";
 
 /// How much is done at once.
 #[derive(Clone, Copy, Debug)]
