@@ -51,6 +51,10 @@ const ENDS: &[&str] = &[
 /// What a token is, where the file says it too loosely: a text that looks like a control token is one,
 /// unless the file says that it is plain text.
 pub(super) fn kind(text: &str, declared: Option<Kind>) -> Kind {
+    // Nearly all tokens are words.
+    if !text.starts_with(['<', '▁']) {
+        return declared.unwrap_or(Kind::Normal);
+    }
     let framed = text.len() > 4 && text.starts_with("<|") && text.ends_with("|>");
     let listed = [FIM_PREFIX, FIM_SUFFIX, FIM_MIDDLE, ENDS].iter().any(|list| list.contains(&text));
     match declared {

@@ -225,9 +225,9 @@ impl Finder {
     fn new(vocab: &Vocab, wanted: impl Fn(Kind) -> bool) -> Result<Option<Finder>, TextError> {
         let size = |id: u32| vocab.bytes(id).len();
         let findable = |id: &u32| {
-            let text = std::str::from_utf8(vocab.bytes(*id)).unwrap_or_default();
-            wanted(vocab.kind(*id))
-                && text.chars().nth(usize::from(vocab.kind(*id) != Kind::UserDefined)).is_some()
+            let kind = vocab.kind(*id);
+            let text = || std::str::from_utf8(vocab.bytes(*id)).unwrap_or_default();
+            wanted(kind) && text().chars().nth(usize::from(kind != Kind::UserDefined)).is_some()
         };
         let ids: Vec<u32> = (0..vocab.len() as u32).filter(findable).collect();
         if ids.is_empty() {

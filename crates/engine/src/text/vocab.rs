@@ -88,6 +88,11 @@ impl Vocab {
         self.pieces.find(self.hasher.hash_one(piece), |&id| self.bytes(id) == piece).copied()
     }
 
+    /// Whether `id` is a token that [`find`](Self::find) finds by these bytes, or another one of equal bytes.
+    pub(super) fn is_piece(&self, id: u32, bytes: &[u8]) -> bool {
+        self.kind(id) == Kind::Normal && self.bytes(id) == bytes
+    }
+
     /// Bytes of a token; none for an id outside the vocabulary.
     pub(super) fn bytes(&self, id: u32) -> &[u8] {
         if (id as usize) < self.ends.len() { &self.bytes[span(&self.ends, id)] } else { &[] }
