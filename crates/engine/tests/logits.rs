@@ -4,13 +4,19 @@ mod fixtures;
 
 use engine::gguf::{Gguf, Metadata, MetadataBuilder, TensorData, write};
 use engine::model::{Batch, Model, Scratch};
-use fixtures::{Expected, TINY, distance, logits, starter_model, tiny};
+use fixtures::{Expected, TINY, distance, logits, noise, starter_model, tiny};
+use kernels::cpu::{Cpu, CpuOptions};
 use kernels::reference::Reference;
 use kernels::{Bytes, Device, KvFormat, KvStore, Span};
 
 /// Exact weights and activations: only the order of f32 sums differs, and now and then a key that rounds to
 /// the other f16 neighbour.
 const EXACT: f32 = 1e-4;
+
+/// The fast device, as this machine runs it.
+fn cpu() -> Cpu {
+    Cpu::new(CpuOptions { threads: Some(2), ..CpuOptions::default() }).unwrap()
+}
 
 #[test]
 fn tiny_models_equal_transformers() {
@@ -54,7 +60,7 @@ fn without(file: &Gguf, name: &str) -> Gguf {
     let data: Vec<Bytes> = file.tensors().iter().map(|tensor| file.data(tensor)).collect();
     let tensors = file.tensors().iter().zip(&data).filter(|(tensor, _)| tensor.name() != name);
     let tensors: Vec<TensorData<'_>> = tensors
-        .map(|(t, data)| TensorData { name: t.name(), dims: t.dims(), format: t.format(), bytes: data })
+        .map(|(t, data)| TensorData { name: t.name(), dims: t.dims(), format: t.format(), data })
         .collect();
     let mut out = Vec::new();
     write(&mut out, &metadata, &tensors).unwrap();
@@ -63,17 +69,18 @@ fn without(file: &Gguf, name: &str) -> Gguf {
 
 #[test]
 fn the_fast_device_is_near_the_exact_one() {
-    // It rounds activations to 8 bits in groups of 32, weights stay exact: about half a percent of an output,
-    // over two layers.
-    let cpu = kernels::cpu::Cpu::new(2);
+    // It rounds activations to 8 bits in groups of 32: noise of half a percent at the input of each of the
+    // ten products on the way, which attention scores make larger.
+    let cpu = cpu();
     for name in TINY {
         let file = tiny(name);
         let (model, expected) = (Model::from_gguf(&file).unwrap(), Expected::of(file.metadata()));
         for chunk in [1000, 40, 1] {
             let found = logits(&model, &cpu, KvFormat::F16, &expected.tokens, &expected.rows, chunk);
             for (row, (found, expected)) in found.iter().zip(&expected.logits).enumerate() {
-                let distance = distance(found, expected);
-                assert!(distance <= 0.03, "{name}, row {row}, chunks of {chunk}: {distance}");
+                let noise = noise(found, expected);
+                println!("{name}, row {row}, chunks of {chunk}: {noise}");
+                assert!(noise <= 0.03, "{name}, row {row}, chunks of {chunk}: {noise}");
             }
         }
     }
@@ -162,7 +169,7 @@ fn the_starter_model_is_near_transformers_on_the_fast_device() {
     let model = Model::open(&path).unwrap();
     let expected = Gguf::open(&fixtures::path("starter.gguf")).unwrap();
     // 8-bit activations through 30 layers: llama.cpp's are as far off.
-    let worst = starter_distance(&model, &kernels::cpu::Cpu::new(2), expected.metadata());
+    let worst = starter_distance(&model, &cpu(), expected.metadata());
     assert!(worst <= 0.03, "{worst}");
 }
 

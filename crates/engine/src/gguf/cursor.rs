@@ -1,3 +1,5 @@
+//! Bounds-checked reading of little-endian values.
+
 use super::{GgufError, Kind};
 
 /// Longest string that is read: chat templates and tokens are far shorter.

@@ -1,3 +1,5 @@
+//! What can be wrong with a file, said so that the reader knows what to do.
+
 use super::Kind;
 
 /// Why a file is not a usable GGUF file, or why its metadata does not say what was asked.

@@ -1,3 +1,5 @@
+//! Key-value pairs: checked once when they are read, decoded when they are asked for.
+
 use super::GgufError;
 use super::cursor::Cursor;
 use kernels::Bytes;

@@ -1,3 +1,5 @@
+//! A whole file: magic, version, metadata, tensor list, and where the data lie.
+
 use super::cursor::Cursor;
 use super::tensor::SHORTEST_ENTRY;
 use super::{GgufError, Metadata, TensorInfo};
@@ -34,7 +36,7 @@ impl Gguf {
         cursor.u32("the magic")?;
         match cursor.u32("the version")? {
             2 | 3 => {}
-            version if version.swap_bytes() <= 3 => return Err(GgufError::BigEndian),
+            version if matches!(version.swap_bytes(), 1..=3) => return Err(GgufError::BigEndian),
             version => return Err(GgufError::Version(version)),
         }
         let tensor_count = cursor.u64("the number of tensors")?;

@@ -1,3 +1,5 @@
+//! One entry of the tensor list.
+
 use super::GgufError;
 use super::cursor::Cursor;
 use kernels::Format;

@@ -1,3 +1,5 @@
+//! The way back: metadata and tensors into a file.
+
 use super::{GgufError, Kind, Metadata};
 use kernels::{Bytes, Format};
 use std::io::{self, Write};
@@ -22,7 +24,7 @@ pub struct TensorData<'a> {
     /// Storage format.
     pub format: Format,
     /// Whole rows in that format.
-    pub bytes: &'a [u8],
+    pub data: &'a [u8],
 }
 
 /// Writes a file of version 3.
@@ -40,13 +42,13 @@ pub fn write(out: &mut impl Write, metadata: &MetadataBuilder, tensors: &[Tensor
         tensor.dims.iter().for_each(|dim| head.extend(dim.to_le_bytes()));
         head.extend(tensor.format.ggml_id().to_le_bytes());
         head.extend((offset as u64).to_le_bytes());
-        offset += tensor.bytes.len().next_multiple_of(ALIGNMENT);
+        offset += tensor.data.len().next_multiple_of(ALIGNMENT);
     }
     head.resize(head.len().next_multiple_of(ALIGNMENT), 0);
     out.write_all(&head)?;
     for tensor in tensors {
-        out.write_all(tensor.bytes)?;
-        let padding = tensor.bytes.len().next_multiple_of(ALIGNMENT) - tensor.bytes.len();
+        out.write_all(tensor.data)?;
+        let padding = tensor.data.len().next_multiple_of(ALIGNMENT) - tensor.data.len();
         out.write_all(&[0; ALIGNMENT][..padding])?;
     }
     Ok(())
@@ -59,8 +61,8 @@ impl TensorData<'_> {
             _ => (0, 0),
         };
         let whole = cols.is_multiple_of(self.format.block_len());
-        if cols == 0 || !whole || self.bytes.len() != rows * self.format.row_bytes(cols) {
-            let what = format!("tensor `{}`: {} bytes are not {:?}", self.name, self.bytes.len(), self.dims);
+        if cols == 0 || !whole || self.data.len() != rows * self.format.row_bytes(cols) {
+            let what = format!("tensor `{}`: {} bytes are not {:?}", self.name, self.data.len(), self.dims);
             return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         }
         Ok(())

@@ -1,3 +1,5 @@
+//! Hyperparameters of a decoder, from metadata.
+
 use super::ModelError;
 use crate::gguf::{FromValue, Metadata};
 use kernels::{Heads, Pairing};

@@ -1,3 +1,5 @@
+//! Why a sound file is no model.
+
 use crate::gguf::GgufError;
 use crate::text::TextError;
 

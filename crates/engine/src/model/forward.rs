@@ -1,3 +1,5 @@
+//! Tokens to logits: the decoder as a sequence of device operations.
+
 use super::weights::{Layer, Projection};
 use super::{Config, Model};
 use kernels::{Attend, Device, KvFormat, KvShape, KvStore, Linear, Norm, RopeRows, Span, Tensor};

@@ -1,3 +1,5 @@
+//! A model described for people.
+
 use super::Config;
 use crate::gguf::Gguf;
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+//! Rotary position embedding: one angle for each position and pair, all scaling included.
+
 use super::config::{RopeConfig, Scaling};
 use kernels::{Pairing, RopeRows, Span, Tensor};
 use std::f32::consts::TAU;

@@ -1,3 +1,5 @@
+//! Tensors by name, as what the decoder multiplies with.
+
 use super::{Config, ModelError};
 use crate::gguf::{Gguf, GgufError, TensorInfo};
 use kernels::{Format, Matrix};
