@@ -125,7 +125,7 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
         cut in prop::option::weighted(0.1, any::<prop::sample::Index>()),
     ) {
-        let mut bytes = small_file();
+        let mut bytes = round_trip::small_file();
         for (at, value) in changes {
             let at = at.index(bytes.len());
             bytes[at] = value;
@@ -140,26 +140,9 @@ proptest! {
         value in prop::sample::select(vec![0, 1, 5, 13, 1 << 31, (1 << 32) - 1, 1 << 61, 1 << 63, u64::MAX - 31, u64::MAX]),
         width in prop::sample::select(vec![4, 8]),
     ) {
-        let mut bytes = small_file();
+        let mut bytes = round_trip::small_file();
         let at = at.index(bytes.len() - width);
         bytes[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
         round_trip::check(&bytes);
     }
-}
-
-/// Every kind of key, three tensors.
-fn small_file() -> Vec<u8> {
-    let mut metadata = MetadataBuilder::new();
-    metadata.str("s", "text").u32("u", 1).f32("f", 0.5).bool("b", true);
-    metadata.strings("ss", &["a", "bc", ""]).i32s("is", &[1, -1]).f32s("fs", &[0.5]);
-    let data = [7; 256];
-    let tensor = |name, dims, format, len| TensorData { name, dims, format, data: &data[..len] };
-    let tensors = [
-        tensor("a", &[8, 2], Format::F32, 64),
-        tensor("b", &[32, 1, 2], Format::Q4_1, 40),
-        tensor("c", &[16], Format::F16, 32),
-    ];
-    let mut out = Vec::new();
-    write(&mut out, &metadata, &tensors).unwrap();
-    out
 }

@@ -8,6 +8,8 @@ mod files;
 mod fixtures;
 mod hyper;
 mod raw;
+#[path = "../fixtures/round_trip.rs"]
+mod round_trip;
 
 use engine::gguf::Gguf;
 use engine::model::{Model, ModelError};
@@ -100,5 +102,5 @@ fn write_seeds(cases: &[Case]) {
     for (kind, case) in kinds {
         std::fs::write(folder.join(kind.replace(' ', "-")), &case.bytes).expect("the seed folder exists");
     }
-    std::fs::write(folder.join("sound"), raw::Raw::default().bytes()).expect("the seed folder exists");
+    std::fs::write(folder.join("sound"), round_trip::small_file()).expect("the seed folder exists");
 }
