@@ -112,7 +112,11 @@ impl Download<'_> {
     fn repair(&mut self) -> Result<(), HubError> {
         self.progress.message("the file is not the one that was announced: looking for the bad blocks");
         self.tag = None;
-        let suspects = self.differing_samples()?;
+        let suspects = match self.differing_samples() {
+            // A server without ranges gives all or nothing.
+            Err(HubError::Protocol { .. }) => (0..self.part.count()).collect(),
+            other => other?,
+        };
         if !suspects.is_empty() {
             self.part.forget(&suspects)?;
             self.fill()?;
@@ -161,6 +165,10 @@ impl Download<'_> {
             while (bytes.len() as u64) < range.end - range.start {
                 let missing = range.start + bytes.len() as u64..range.end;
                 let body = Body::ask(self.http, self.remote, &missing, None)?;
+                if body.range.start < missing.start {
+                    let reason = "it has no ranges".to_owned();
+                    return Err(HubError::Protocol { host: http::host(&self.remote.url), reason });
+                }
                 body.read(&missing, &self.options.patience, |_, piece| {
                     bytes.extend_from_slice(piece);
                     Ok(())

@@ -37,6 +37,8 @@ pub(crate) struct Part {
     data: File,
     list: File,
     blocks: BTreeMap<u64, Digest>,
+    /// Bytes of all `blocks`.
+    whole: u64,
     /// The block that is being written: its index, the bytes that are there, their hash.
     open: Option<(u64, u64, Hasher)>,
 }
@@ -60,7 +62,8 @@ impl Part {
         let list_path = folder.join("model.gguf.blocks");
         let known = read_list(&list_path, &identity);
         let (data, list) = (disk::private_file(&path)?, disk::private_file(&list_path)?);
-        let mut part = Part { identity, path, list_path, data, list, blocks: BTreeMap::new(), open: None };
+        let mut part =
+            Part { identity, path, list_path, data, list, blocks: BTreeMap::new(), whole: 0, open: None };
         match known {
             Some(known) => part.keep_good(known)?,
             None => part.wipe()?,
@@ -97,9 +100,7 @@ impl Part {
 
     /// The number of bytes that are there.
     pub(crate) fn done(&self) -> u64 {
-        let whole: u64 =
-            self.blocks.keys().map(|index| self.range(*index)).map(|range| range.end - range.start).sum();
-        whole + self.open.as_ref().map_or(0, |(_, arrived, _)| *arrived)
+        self.whole + self.open.as_ref().map_or(0, |(_, arrived, _)| *arrived)
     }
 
     /// The number of blocks of the file.
@@ -111,6 +112,11 @@ impl Part {
     pub(crate) fn range(&self, index: u64) -> Range<u64> {
         let start = index * self.identity.block;
         start..(start + self.identity.block).min(self.identity.bytes)
+    }
+
+    fn length(&self, index: u64) -> u64 {
+        let range = self.range(index);
+        range.end - range.start
     }
 
     /// Appends `bytes` at `at`, which is the start of [`gap`](Part::gap).
@@ -186,13 +192,16 @@ impl Part {
     }
 
     fn complete(&mut self, index: u64, digest: Digest) -> Result<(), HubError> {
-        self.blocks.insert(index, digest);
+        if self.blocks.insert(index, digest).is_none() {
+            self.whole += self.length(index);
+        }
         let line = format!("{index} {digest}\n");
         self.list.write_all(line.as_bytes()).map_err(HubError::io("cannot write", &self.list_path))
     }
 
     /// Writes the list anew.
     fn write_list(&mut self) -> Result<(), HubError> {
+        self.whole = self.blocks.keys().map(|index| self.length(*index)).sum();
         let mut text = serde_json::to_string(&self.identity).expect("digits and letters are always JSON");
         text.push('\n');
         for (index, digest) in &self.blocks {

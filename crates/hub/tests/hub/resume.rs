@@ -108,6 +108,19 @@ fn one_wrong_bit_is_found_at_the_price_of_one_more_download() {
 }
 
 #[test]
+fn wrong_bytes_from_a_server_without_ranges_cost_one_more_download() {
+    let content = model_bytes(11, 100_000);
+    let hub = Hub::start(content.clone());
+    hub.faults([Fault::Flip { at: 70_000 }]).always(Some(Fault::Whole));
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options(&hub, 8192);
+    options.patience.retries = 1;
+    let model = pull(folder.path(), &options).unwrap();
+    assert!(std::fs::read(model.path).unwrap() == content);
+    assert_eq!(hub.fetches(), 1 + 2 + 1, "the first, two questions for a sample, the second");
+}
+
+#[test]
 fn another_version_of_the_file_is_not_mixed_with_the_first() {
     let content = model_bytes(7, 50_000);
     let hub = Hub::start(content.clone());
