@@ -10,6 +10,7 @@ pub mod model;
 mod request;
 pub mod sampler;
 mod machine;
+mod sync;
 mod ticket;
 mod sequence;
 mod queue;

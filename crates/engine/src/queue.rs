@@ -1,10 +1,11 @@
 //! Where requests wait, between the callers' threads and the engine's.
 
 use crate::sequence::Sequence;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::ticket::CancelFlag;
 use crate::{FinishReason, SubmitError};
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 /// What an engine is doing, and what it has done since it started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -118,8 +119,10 @@ impl Queue {
 
     /// Sleeps until somebody waits or the engine shall stop.
     pub(crate) fn wait(&self) {
-        let idle = |state: &mut State| state.waiting.is_empty() && !self.stop.is_set();
-        drop(self.changed.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner));
+        let mut state = self.lock();
+        while state.waiting.is_empty() && !self.stop.is_set() {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     /// Ends the engine: what runs is aborted, what comes is refused.

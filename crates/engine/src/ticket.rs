@@ -1,7 +1,7 @@
 //! The caller's end of a request: the way to stop it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Arc, AtomicBool};
+use std::sync::atomic::Ordering;
 
 /// Set by the caller, read by the engine between layers, between steps and in the queue.
 #[derive(Clone, Debug, Default)]
