@@ -17,7 +17,7 @@ pub(crate) fn run(app: &App, flags: &Bench) -> anyhow::Result<ExitCode> {
     let engine = loading::load(&chosen, options(app, flags, load))?;
 
     // The first run maps the file and fills the caches of the processor.
-    Job { prompt: load.prompt.min(64), answer: 2 }.run(&engine, 1, 0)?;
+    Job { prompt: load.prompt.min(64), answer: load.answer.min(2) }.run(&engine, 1, 0)?;
     let mut runs = Vec::new();
     for seed in 1..=u64::from(flags.repeat) {
         runs.push(load.run(&engine, flags.parallel as usize, seed)?);

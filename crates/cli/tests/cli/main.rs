@@ -1,0 +1,11 @@
+//! End-to-end tests: the real program, a data folder of its own, tiny models with random weights. Tests that
+//! need sense use the starter model, and say `skipped` where it is missing.
+
+mod bench;
+mod chat;
+mod doctor;
+mod models;
+mod serve;
+mod support;
+mod terminal;
+mod usage;

@@ -1,0 +1,136 @@
+//! `hone serve`: start, answer, end. What the routes do is tested in the server crate.
+
+use crate::support::{Hone, Run, tiny};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+/// A running server.
+struct Server {
+    child: Child,
+    /// `127.0.0.1:PORT`.
+    address: String,
+}
+
+impl Server {
+    fn start(hone: &Hone, args: &[&str]) -> Server {
+        let mut child = hone.command(&[&["serve", "--port", "0"], args].concat()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("http://").unwrap_or_else(|| panic!("{line:?}")).to_string();
+        Server { child, address }
+    }
+
+    /// Status and body.
+    fn request(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let (host, length) = (&self.address, body.len());
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_string())
+    }
+
+    /// Waits until the model is loaded; until then the answer is 503.
+    fn until_healthy(&self) {
+        let patience = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < patience {
+            match self.request("GET", "/health", "").0 {
+                200 => return,
+                503 => std::thread::sleep(Duration::from_millis(10)),
+                other => panic!("health is {other}"),
+            }
+        }
+        panic!("the model is not loaded after a minute");
+    }
+
+    fn end(mut self) -> Run {
+        self.child.stdout.take();
+        self.child.wait_with_output().unwrap().into()
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn it_answers_and_ends_in_good_order() {
+    let hone = Hone::with_model();
+    for signal in ["TERM", "INT", "HUP"] {
+        let server = Server::start(&hone, &[]);
+        server.until_healthy();
+        let (status, models) = server.request("GET", "/v1/models", "");
+        assert_eq!(status, 200);
+        assert!(models.contains("\"llama\""), "{models}");
+        let question = r#"{"model":"llama","max_tokens":4,"messages":[{"role":"user","content":"hi"}]}"#;
+        let (status, answer) = server.request("POST", "/v1/chat/completions", question);
+        assert_eq!(status, 200, "{answer}");
+        assert!(answer.contains("\"completion_tokens\":4"), "{answer}");
+
+        crate::support::signal(signal, server.child.id());
+        let run = server.end();
+        assert_eq!(run.code, Some(0), "{signal}: {run:?}");
+        assert!(run.stderr.contains("ready: llama"), "{run:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn flags_reach_the_engine() {
+    let server =
+        Server::start(&Hone::with_model(), &["--context", "64", "--parallel", "2", "--threads", "1"]);
+    server.until_healthy();
+    crate::support::signal("TERM", server.child.id());
+    let said = server.end().stderr;
+    assert!(said.contains("context of 64 tokens") && said.contains("1 thread"), "{said}");
+}
+
+#[test]
+fn a_taken_port_is_a_clear_error() {
+    let hone = Hone::with_model();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let said = hone.fails(1, &["serve", "--port", &port]);
+    assert!(said.contains(&port) && said.contains("--port"), "{said}");
+}
+
+#[test]
+fn other_machines_need_a_key() {
+    let hone = Hone::with_model();
+    let said = hone.fails(1, &["serve", "--host", "0.0.0.0", "--port", "0"]);
+    assert!(said.contains("HONE_API_KEY"), "{said}");
+    let said = hone.fails(1, &["serve", "--host", "0.0.0.0", "--port", "0", "--api-key", "secret"]);
+    assert!(said.contains("128"), "{said}");
+}
+
+#[test]
+fn a_key_in_the_environment_guards_the_api() {
+    let hone = Hone::with_model();
+    let mut command = hone.command(&["serve", "--port", "0"]);
+    let mut child = command.env("HONE_API_KEY", "a-key-for-this-test").spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("http://").unwrap().to_string();
+    let mut server = Server { child, address };
+    server.until_healthy();
+    assert_eq!(server.request("GET", "/v1/models", "").0, 401);
+    server.child.kill().unwrap();
+    let run = server.end();
+    assert!(!run.stderr.contains("a-key-for-this-test"), "{run:?}");
+}
+
+#[test]
+fn a_model_that_cannot_be_loaded_ends_it() {
+    let hone = Hone::new();
+    let cut = hone.folder.path().join("cut.gguf");
+    let whole = std::fs::read(tiny("llama")).unwrap();
+    std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+    let run = hone.run(&["serve", "--port", "0", "--model", cut.to_str().unwrap()]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.contains("cut.gguf"), "{run:?}");
+}
