@@ -280,6 +280,28 @@ mod tests {
     }
 
     #[test]
+    fn whatever_path_is_accepted_stays_in_its_folder() {
+        use std::path::{Component, Path};
+        let alphabet: Vec<char> = "./\\: ab~\0\n\u{202e}\u{e9}-".chars().collect();
+        let (mut state, mut accepted) = (1_u64, 0);
+        for _ in 0..200_000 {
+            let mut text = String::new();
+            for _ in 0..7 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                text.push(alphabet[(state >> 33) as usize % alphabet.len()]);
+            }
+            let Ok(path) = text.parse::<RelPath>() else { continue };
+            accepted += 1;
+            assert!(
+                Path::new(path.as_str()).components().all(|part| matches!(part, Component::Normal(_))),
+                "{text:?}"
+            );
+            assert_eq!(path.parts().count(), Path::new(path.as_str()).components().count(), "{text:?}");
+        }
+        assert!(accepted > 1000, "the alphabet makes some good paths too");
+    }
+
+    #[test]
     fn repositories_commits_names_and_digests_are_strict() {
         for text in [
             "", "a", "a/b/c", "a/", "/b", "a/..", "../b", "a b/c", "a/b@c", "a/b?x", "a/b#", "a%2f/b",

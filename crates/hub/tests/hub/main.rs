@@ -56,7 +56,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 pub(crate) fn impatient(block: u64) -> Patience {
     Patience {
         block,
-        stall: Duration::from_millis(250),
+        stall: Duration::from_millis(600),
         stall_bytes: 500,
         retries: 6,
         backoff: Duration::from_millis(1),
