@@ -10,7 +10,7 @@ import venv
 from pathlib import Path
 
 PACKAGE = "llama-cpp-python==0.3.36"
-TOOLS = ["llama-bench", "llama-batched-bench", "llama-quantize"]
+TOOLS = ["llama-bench", "llama-batched-bench", "llama-quantize", "llama-perplexity"]
 # The peer gets every instruction of this machine, as its users would build it.
 OPTIONS = ["-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON", "-DLLAMA_BUILD_TESTS=OFF", "-DLLAMA_BUILD_EXAMPLES=OFF",
            "-DLLAMA_BUILD_SERVER=OFF", "-DLLAMA_BUILD_UI=OFF", "-DLLAMA_BUILD_MTMD=OFF", "-DLLAMA_OPENSSL=OFF"]

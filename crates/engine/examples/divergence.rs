@@ -60,7 +60,8 @@ impl Options {
                 path => paths.push(PathBuf::from(path)),
             }
         }
-        let [model, base] = <[PathBuf; 2]>::try_from(paths).map_err(|_| "usage: divergence MODEL.gguf BASE")?;
+        let [model, base] =
+            <[PathBuf; 2]>::try_from(paths).map_err(|_| "usage: divergence MODEL.gguf BASE")?;
         Ok(Options { model, base, threads, batch })
     }
 }

@@ -9,9 +9,8 @@ use std::ops::Range;
 ///
 /// Values stay in the file's bytes: a vocabulary of 150,000 tokens costs nothing until it is read.
 ///
-/// ```no_run
-/// # fn main() -> Result<(), engine::gguf::GgufError> {
-/// # let meta: engine::gguf::Metadata = todo!();
+/// ```
+/// # fn read(meta: &engine::gguf::Metadata) -> Result<(), engine::gguf::GgufError> {
 /// let architecture: &str = meta.require("general.architecture")?;
 /// let theta: Option<f32> = meta.find("llama.rope.freq_base")?;
 /// let tokens: engine::gguf::Strings<'_> = meta.require("tokenizer.ggml.tokens")?;
