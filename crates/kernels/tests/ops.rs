@@ -12,7 +12,7 @@ use kernels::{
 const ROWS: [usize; 13] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 17, 33, 64, 100];
 const MOST: usize = 100;
 /// Not a multiple of 16: the last strip is never full.
-const OUTPUTS: usize = 77;
+const OUTPUTS: usize = 37;
 
 /// Numbers that look like activations: a bell, with a few large ones.
 struct Random(u64);
@@ -135,6 +135,11 @@ fn linear(device: &dyn Device, x: &Tensor, norm: Option<Norm<'_>>, weight: &Matr
     out
 }
 
+/// Numbers of rows to test a width with; fewer where the reference takes long.
+fn row_counts(cols: usize) -> &'static [usize] {
+    if cols <= 1536 { &ROWS } else { &[1, 2, 8, 9, 17] }
+}
+
 /// Widths to test a format with: a small model's, which K-quants cannot have, and others.
 fn widths(format: Format) -> impl Iterator<Item = usize> {
     [96, 256, 576, 1536, 4096].into_iter().filter(move |cols| cols % format.block_len() == 0)
@@ -148,11 +153,12 @@ fn products_match_the_reference_on_rounded_numbers() {
     for format in Format::ALL {
         for cols in widths(format) {
             let weight = random.matrix(format, OUTPUTS, cols);
-            let x = random.tensor(MOST, cols);
+            let counts = row_counts(cols);
+            let x = random.tensor(counts[counts.len() - 1], cols);
             let expected = Rounding::ALL.map(|rounding| rounding.product(&x, &weight));
             for isa in Isa::available() {
                 let cpu = cpu(isa, 2);
-                for rows in ROWS {
+                for &rows in counts {
                     let rounding = Rounding::of(&cpu, format, rows);
                     let expected = &expected[rounding as usize].as_slice()[..rows * OUTPUTS];
                     let error = relative_error(
@@ -172,12 +178,12 @@ fn products_match_the_reference_on_rounded_numbers() {
 fn products_with_norm_bias_and_residual_stay_near_exact_activations() {
     let mut random = Random(2);
     for format in Format::ALL {
-        let cols = widths(format).last().unwrap();
+        let cols = widths(format).nth(2).unwrap();
         let (a, b) = (random.matrix(format, OUTPUTS, cols), random.matrix(Format::F32, 40, cols));
         let x = random.tensor(MOST, cols);
         let (weight, bias) = (random.vector(cols), random.vector(OUTPUTS));
         let norm = Some(Norm { weight: &weight, eps: 1e-5 });
-        for rows in ROWS {
+        for rows in [1, 3, 8, 9, 33] {
             let x = first_rows(&x, rows);
             let start = (random.tensor(rows, OUTPUTS), random.tensor(rows, 40));
             let run = |device: &dyn Device| {
@@ -244,7 +250,7 @@ fn gated_products_match_the_reference() {
 fn the_largest_codes_and_activations_do_not_overflow() {
     for format in [Format::Q8_0, Format::Q4_1, Format::Q5_1, Format::Q6_K] {
         for sign in [1.0, -1.0] {
-            let cols = 4096;
+            let cols = 2048;
             let mut bytes = vec![0; 16 * format.row_bytes(cols)];
             for row in bytes.chunks_exact_mut(format.row_bytes(cols)) {
                 let weights: Vec<f32> = (0..cols).map(|i| if i % 32 == 31 { -1.0 } else { 1.0 }).collect();
@@ -449,7 +455,8 @@ const STEPS: [&[(usize, usize)]; 8] = [
 ];
 
 /// f32 sums over up to 1,200 positions, and a cache that may round a rotated key the other way: 1e-4 of
-/// the norm for f16. With 8 bits a key may fall one step aside, seldom.
+/// the norm for f16. With 8 bits a key may fall one step aside, seldom. Matrix tiles round queries, keys,
+/// values and weights to the 8 bits of a bf16 mantissa: 2^-9 each at most.
 #[test]
 fn attention_matches_the_reference() {
     for shape in SHAPES {
@@ -461,7 +468,12 @@ fn attention_matches_the_reference() {
             for (batch, expected) in STEPS.iter().zip(&expected) {
                 for (i, (out, expected)) in attention.step(batch).iter().zip(expected).enumerate() {
                     let error = relative_error(out.as_slice(), expected.as_slice());
-                    let bound = [1e-6, 1e-6, if shape.format == KvFormat::F16 { 1e-4 } else { 1e-3 }][i];
+                    let mixed = match (shape.format, isa) {
+                        (KvFormat::F16, Isa::Amx) => 8e-3,
+                        (KvFormat::F16, _) => 1e-4,
+                        (KvFormat::Q8_0, _) => 1e-3,
+                    };
+                    let bound = [1e-6, 1e-6, mixed][i];
                     assert!(
                         error < bound,
                         "{isa} {:?} {batch:?} {}: {error}",

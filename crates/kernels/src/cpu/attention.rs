@@ -8,15 +8,16 @@
 use super::activations::grow;
 use super::kernels::{Gemm, Kernels, Softmax};
 use super::parts::Parts;
-use super::{Cpu, FEW_ROWS, Team, lock};
-use crate::{AlignedBuf, Attend, KV_BLOCK, KvStore, Norm, Span, Tensor, device};
+use super::{Cpu, FEW_ROWS, Flash, Team, lock};
+use crate::{AlignedBuf, Attend, KV_BLOCK, KvFormat, KvStore, Norm, Span, Tensor, device};
 use std::ops::Range;
 
 /// Cache blocks that one item reads of a long past, where it is divided.
 const CHUNK: usize = 8;
 
-/// Query vectors that one item computes, about.
+/// Query vectors that one item computes, about; more where matrix tiles do it.
 const TILE: usize = 48;
+const MATRIX_TILE: usize = 96;
 
 pub(super) fn forward(
     cpu: &Cpu,
@@ -30,9 +31,10 @@ pub(super) fn forward(
     device::check_attend(op, q, k, v, kv, out);
     let group = op.heads.q / op.heads.kv;
     let mut team = cpu.team();
-    let Team { pool, partials, scratch, .. } = &mut *team;
+    let Team { pool, partials, scratch, tiles, .. } = &mut *team;
     let (q_rows, slot) = (q.rows(), slot_len(op));
-    let mut plan = Plan { op, group, items: 0, slots: 0 };
+    let flash = tiles.is_some() && Flash::takes(op.heads.dim) && kv.shape().format == KvFormat::F16;
+    let mut plan = Plan { op, group, queries: if flash { MATRIX_TILE } else { TILE }, items: 0, slots: 0 };
     for span in op.spans {
         plan.items += plan.items_of(span);
         plan.slots += plan.slots_of(span);
@@ -41,6 +43,7 @@ pub(super) fn forward(
     let task = Task {
         op,
         group,
+        flash,
         kernels: cpu.kernels,
         q: Parts::of(q),
         k: Parts::of(k),
@@ -94,6 +97,8 @@ pub(super) fn forward(
 struct Plan<'a> {
     op: &'a Attend<'a>,
     group: usize,
+    /// Query vectors of an item of many rows.
+    queries: usize,
     items: usize,
     slots: usize,
 }
@@ -116,7 +121,7 @@ fn slot_len(op: &Attend<'_>) -> usize {
 
 impl<'a> Plan<'a> {
     fn rows_per_tile(&self, span: &Span<'_>) -> usize {
-        if span.rows.len() <= FEW_ROWS { FEW_ROWS } else { (TILE / self.group).max(4) }
+        if span.rows.len() <= FEW_ROWS { FEW_ROWS } else { (self.queries / self.group).max(4) }
     }
 
     /// Parts that the past of a sequence is divided into. Depends on nothing but this sequence.
@@ -193,6 +198,8 @@ unsafe impl Sync for Cells<'_> {}
 struct Task<'a> {
     op: &'a Attend<'a>,
     group: usize,
+    /// Whether prompts are computed on matrix tiles.
+    flash: bool,
     kernels: &'static Kernels,
     q: Parts<'a, f32>,
     k: Parts<'a, f32>,
@@ -213,6 +220,7 @@ pub(super) struct Buffers {
     scores: AlignedBuf<f32>,
     acc: AlignedBuf<f32>,
     state: Vec<Softmax>,
+    flash: Flash,
 }
 
 impl Task<'_> {
@@ -255,6 +263,10 @@ impl Task<'_> {
     unsafe fn attend(&self, tile: &Tile<'_>, b: &mut Buffers) {
         let (op, dim, group) = (self.op, self.op.heads.dim, self.group);
         let m = tile.rows.len() * group;
+        if self.flash && tile.span.rows.len() > FEW_ROWS {
+            // SAFETY: by the caller's promise.
+            return unsafe { self.attend_on_tiles(tile, &mut b.flash) };
+        }
         b.begin(m, dim);
         for (i, row) in tile.rows.clone().enumerate() {
             let at = self.heads_at(tile, row);
@@ -287,6 +299,41 @@ impl Task<'_> {
             None => unsafe { self.finish(tile, b) },
             // SAFETY: by the caller's promise.
             Some(slot) => unsafe { self.keep(slot, m, b) },
+        }
+    }
+
+    /// The same on matrix tiles.
+    ///
+    /// # Safety
+    /// As `attend`.
+    unsafe fn attend_on_tiles(&self, tile: &Tile<'_>, flash: &mut Flash) {
+        let (dim, group, shape) = (self.op.heads.dim, self.group, self.kv.0.shape());
+        // SAFETY: `flash` is set only where there are tiles and they take this width.
+        let mut work = unsafe { flash.begin(tile.rows.len() * group, dim) };
+        for (i, row) in tile.rows.clone().enumerate() {
+            // SAFETY: by the caller's promise.
+            let queries = unsafe { self.q.slice(self.heads_at(tile, row)) };
+            for (h, query) in queries.chunks_exact(dim).enumerate() {
+                work.set_query(i * group + h, query, self.op.scale);
+            }
+        }
+        for block in tile.blocks.clone() {
+            let first = block * KV_BLOCK;
+            let n = KV_BLOCK.min(tile.span.start + tile.rows.end - first);
+            let [keys, values] = [0, 1].map(|which| {
+                let at = shape.offset(self.op.layer, tile.kv_head, which);
+                // SAFETY: the cache is prepared, nobody writes it now.
+                unsafe { self.kv.read(tile.span.blocks[block], at..at + n * shape.row_bytes()) }
+            });
+            let seen = |i: usize| (tile.span.start + tile.rows.start + i / group + 1).saturating_sub(first);
+            work.block(keys, values, n, seen);
+        }
+        for (i, row) in tile.rows.clone().enumerate() {
+            // SAFETY: by the caller's promise.
+            let out = unsafe { self.out.slice(self.heads_at(tile, row)) };
+            for (h, out) in out.chunks_exact_mut(dim).enumerate() {
+                work.result(i * group + h, out);
+            }
         }
     }
 

@@ -25,16 +25,17 @@ mod no_tiles;
 mod x86;
 
 use crate::detect::Isa;
+use crate::limits::Probe;
 use crate::pool::Pool;
 use crate::{AlignedBuf, Attend, Device, Format, KvStore, Linear, Matrix, Norm, Tensor};
 use activations::Inputs;
 use kernels::Kernels;
 #[cfg(not(target_arch = "x86_64"))]
-use no_tiles::{TileBuffers, Tiles};
+use no_tiles::{Flash, TileBuffers, Tiles};
 use panel::Panel;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 #[cfg(target_arch = "x86_64")]
-use x86::{TileBuffers, Tiles};
+use x86::{Flash, TileBuffers, Tiles};
 
 /// Up to so many rows, weights are multiplied straight from their blocks (decode); above, in panels.
 pub const FEW_ROWS: usize = 8;
@@ -142,6 +143,16 @@ impl Cpu {
     fn team(&self) -> MutexGuard<'_, Team> {
         lock(&self.team)
     }
+}
+
+/// Instructions that show the limits of this processor.
+pub(crate) fn probes() -> Vec<Probe> {
+    let mut probes = portable::probes();
+    #[cfg(target_arch = "x86_64")]
+    probes.extend(x86::probes());
+    #[cfg(target_arch = "aarch64")]
+    probes.extend(arm::probes());
+    probes
 }
 
 /// Locks; the buffers behind these locks hold nothing that a panic could leave half-done.

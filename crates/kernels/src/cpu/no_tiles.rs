@@ -47,3 +47,36 @@ impl Tiles {
         match *self {}
     }
 }
+
+/// No tiles to attend with.
+#[derive(Default)]
+pub(super) struct Flash;
+
+/// There is none.
+pub(super) enum Attending {}
+
+impl Flash {
+    pub(super) fn takes(_: usize) -> bool {
+        false
+    }
+
+    /// # Safety
+    /// Never called: nothing is taken.
+    pub(super) unsafe fn begin(&mut self, _: usize, _: usize) -> Attending {
+        unreachable!("there are no tiles")
+    }
+}
+
+impl Attending {
+    pub(super) fn set_query(&mut self, _: usize, _: &[f32], _: f32) {
+        match *self {}
+    }
+
+    pub(super) fn block(&mut self, _: &[u8], _: &[u8], _: usize, _: impl Fn(usize) -> usize) {
+        match *self {}
+    }
+
+    pub(super) fn result(&self, _: usize, _: &mut [f32]) {
+        match *self {}
+    }
+}

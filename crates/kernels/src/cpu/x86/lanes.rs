@@ -69,6 +69,21 @@ pub(super) fn exp(x: __m512) -> __m512 {
     _mm512_scalef_ps(e, n)
 }
 
+/// `2^x` for `x ≤ 0`, within 2 units in the last place; 0 for what f32 cannot hold.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+pub(super) fn exp2(x: __m512) -> __m512 {
+    let x = _mm512_max_ps(x, _mm512_set1_ps(-160.0));
+    let n = _mm512_roundscale_ps::<0>(x);
+    let r = _mm512_sub_ps(x, n);
+    // Taylor coefficients of 2^r, |r| <= 1/2: (ln 2)^i / i!.
+    let mut p = _mm512_set1_ps(1.540_353e-4);
+    for c in [1.333_355_8e-3, 9.618_129e-3, 5.550_411e-2, 0.240_226_5, std::f32::consts::LN_2, 1.0] {
+        p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(c));
+    }
+    _mm512_scalef_ps(p, n)
+}
+
 /// `x / (1 + e^-x)`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
@@ -103,6 +118,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn exp2_equals_the_exact_one() {
+        if !avx512() {
+            return;
+        }
+        for i in -12000..=0 {
+            let x = i as f32 / 100.0;
+            // SAFETY: checked above.
+            let lanes: [f32; 16] = unsafe { std::mem::transmute(exp2(_mm512_set1_ps(x))) };
+            let exact = f64::from(x).exp2();
+            assert!((f64::from(lanes[3]) - exact).abs() <= exact * 3e-7, "{x}: {} {exact}", lanes[3]);
+        }
+        // SAFETY: checked above.
+        let lanes: [f32; 16] = unsafe { std::mem::transmute(exp2(_mm512_set1_ps(f32::NEG_INFINITY))) };
+        assert_eq!(lanes, [0.0; 16]);
     }
 
     #[test]

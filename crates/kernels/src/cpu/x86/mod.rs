@@ -1,17 +1,22 @@
 //! x86-64.
 
 mod amx;
+mod amx_attend;
 mod attend;
 mod avx2;
 mod avx512;
 mod gemm;
 mod gemv;
 mod lanes;
+mod limits;
 mod tile;
 mod unpack;
 mod unpack_bf16;
 
 pub(super) use amx::{Amx as Tiles, Buffers as TileBuffers};
+pub(super) use amx_attend::Flash;
+
+pub(super) use limits::probes;
 
 use super::kernels::Kernels;
 use crate::detect::Isa;
