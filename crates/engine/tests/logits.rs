@@ -2,12 +2,13 @@
 
 mod fixtures;
 
-use engine::gguf::{Gguf, Metadata, MetadataBuilder, TensorData, write};
+use engine::gguf::{Gguf, Metadata, MetadataBuilder, TensorData, TensorInfo, write};
 use engine::model::{Batch, Model, Scratch};
 use fixtures::{Expected, TINY, distance, logits, noise, starter_model, tiny};
 use kernels::cpu::{Cpu, CpuOptions};
+use kernels::quant::{dequantize_row, quantize_row};
 use kernels::reference::Reference;
-use kernels::{Bytes, Device, KvFormat, KvStore, Span};
+use kernels::{Bytes, Device, Format, KvFormat, KvStore, Span};
 
 /// Exact weights and activations: only the order of f32 sums differs, and now and then a key that rounds to
 /// the other f16 neighbour.
@@ -62,9 +63,7 @@ fn without(file: &Gguf, name: &str) -> Gguf {
     let tensors: Vec<TensorData<'_>> = tensors
         .map(|(t, data)| TensorData { name: t.name(), dims: t.dims(), format: t.format(), data })
         .collect();
-    let mut out = Vec::new();
-    write(&mut out, &metadata, &tensors).unwrap();
-    Gguf::read(Bytes::copy(&out)).unwrap()
+    written(&metadata, &tensors)
 }
 
 #[test]
@@ -79,11 +78,61 @@ fn the_fast_device_is_near_the_exact_one() {
             let found = logits(&model, &cpu, KvFormat::F16, &expected.tokens, &expected.rows, chunk);
             for (row, (found, expected)) in found.iter().zip(&expected.logits).enumerate() {
                 let noise = noise(found, expected);
-                println!("{name}, row {row}, chunks of {chunk}: {noise}");
                 assert!(noise <= 0.03, "{name}, row {row}, chunks of {chunk}: {noise}");
             }
         }
     }
+}
+
+#[test]
+fn every_format_is_its_f32_weights() {
+    let cpu = cpu();
+    let file = tiny("qwen3-k-quants");
+    let expected = Expected::of(file.metadata());
+    let run = |file: &Gguf, device: &dyn Device| {
+        let model = Model::from_gguf(file).unwrap();
+        logits(&model, device, KvFormat::F16, &expected.tokens, &[95], 1000).remove(0)
+    };
+    for format in Format::ALL {
+        let stored = converted(&file, format);
+        let exact = run(&converted(&stored, Format::F32), &Reference);
+        let distance = distance(&run(&stored, &Reference), &exact);
+        assert!(distance <= EXACT, "{format}: {distance}");
+        let noise = noise(&run(&stored, &cpu), &exact);
+        assert!(noise <= 0.03, "{format} on the fast device: {noise}");
+    }
+}
+
+/// The file with all its matrices in another format.
+fn converted(file: &Gguf, format: Format) -> Gguf {
+    let convert = |tensor: &TensorInfo| {
+        let data = file.data(tensor);
+        if tensor.dims().len() == 1 {
+            return (tensor.format(), data.to_vec());
+        }
+        let mut values = vec![0.0; tensor.cols()];
+        let mut out = vec![0; tensor.rows() * format.row_bytes(tensor.cols())];
+        let rows = data.chunks_exact(tensor.format().row_bytes(tensor.cols()));
+        for (row, to) in rows.zip(out.chunks_exact_mut(format.row_bytes(tensor.cols()))) {
+            dequantize_row(tensor.format(), row, &mut values);
+            quantize_row(format, &values, to);
+        }
+        (format, out)
+    };
+    let stored: Vec<(Format, Vec<u8>)> = file.tensors().iter().map(convert).collect();
+    let tensors = file.tensors().iter().zip(&stored);
+    let tensors: Vec<TensorData<'_>> = tensors
+        .map(|(t, (format, data))| TensorData { name: t.name(), dims: t.dims(), format: *format, data })
+        .collect();
+    let mut metadata = MetadataBuilder::new();
+    metadata.copy(file.metadata(), |_| true);
+    written(&metadata, &tensors)
+}
+
+fn written(metadata: &MetadataBuilder, tensors: &[TensorData<'_>]) -> Gguf {
+    let mut out = Vec::new();
+    write(&mut out, metadata, tensors).unwrap();
+    Gguf::read(Bytes::copy(&out)).unwrap()
 }
 
 #[test]

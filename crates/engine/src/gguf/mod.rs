@@ -4,15 +4,19 @@
 //! header it reads, and names the first thing that is wrong. Format: the document `docs/gguf.md` of ggml,
 //! versions 2 and 3, little-endian.
 
+mod convert;
 mod cursor;
 mod error;
 mod metadata;
 mod read;
 mod tensor;
+mod value;
 mod write;
 
+pub use convert::FromValue;
 pub use error::GgufError;
-pub use metadata::{Array, FromValue, Kind, Metadata, Strings, Value};
+pub use metadata::Metadata;
 pub use read::Gguf;
 pub use tensor::TensorInfo;
+pub use value::{Array, Kind, Strings, Value};
 pub use write::{MetadataBuilder, TensorData, write};
