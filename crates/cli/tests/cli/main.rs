@@ -1,5 +1,6 @@
 //! End-to-end tests: the real program, a data folder of its own, tiny models with random weights. Tests that
 //! need sense use the starter model, and say `skipped` where it is missing.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests may")]
 
 mod bench;
 mod chat;

@@ -1,0 +1,42 @@
+//! `hone bench`: speed and memory of a model on this machine, and the share of the machine's limits.
+
+mod job;
+mod report;
+
+use crate::config::App;
+use crate::flags::Bench;
+use crate::{loading, output};
+use engine::EngineOptions;
+use job::Job;
+use report::Report;
+use std::process::ExitCode;
+
+pub(crate) fn run(app: &App, flags: &Bench) -> anyhow::Result<ExitCode> {
+    let chosen = loading::choose(app, flags.model.model.as_deref())?;
+    let job = Job { prompt: flags.prompt_tokens as usize, answer: flags.gen_tokens as usize };
+    let engine = loading::load(&chosen, options(app, flags, job))?;
+
+    // The first run maps the file and fills the caches of the processor.
+    Job { prompt: job.prompt.min(64), answer: job.answer.min(2) }.run(&engine, 1, 0)?;
+    let mut runs = Vec::new();
+    for seed in 1..=u64::from(flags.repeat) {
+        runs.push(job.run(&engine, flags.parallel as usize, seed)?);
+        tracing::info!("run {seed} of {}: {:?}", flags.repeat, runs.last());
+    }
+    let report = Report::new(chosen.name, engine, job, flags, &runs)?;
+    if flags.json {
+        output::print_json(&report)?;
+    } else {
+        output::print(&report.as_table())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn options(app: &App, flags: &Bench, job: Job) -> EngineOptions {
+    let asked = loading::options(app, &flags.model);
+    EngineOptions {
+        context: Some(flags.model.context.map_or(job.prompt + job.answer, |n| n as usize)),
+        sequences: flags.parallel as usize,
+        ..asked
+    }
+}
