@@ -86,7 +86,7 @@ impl Amx {
                     let to = &outputs[job];
                     for tokens in token_blocks(x.rows()) {
                         let sums = block(&tiles, to.weight, row, height, packed, &tokens, strip, sums);
-                        store(sums, to, row, &tokens, |_, v| v);
+                        store(sums, None, to, row, &tokens);
                     }
                 }
             }
@@ -118,7 +118,7 @@ impl Amx {
                     for tokens in token_blocks(x.rows()) {
                         let gates = block(&tiles, gate, row, height, packed, &tokens, strip, gates);
                         let ups = block(&tiles, up, row, height, packed, &tokens, strip, ups);
-                        store(gates, &to, row, &tokens, |at, g| gate_lanes(g, &ups[at..at + TILE]));
+                        store(gates, Some(ups), &to, row, &tokens);
                     }
                 }
             }
@@ -193,54 +193,59 @@ unsafe fn block<'a>(
     &sums[..height * token_tiles * TILE]
 }
 
-/// Turns sums to token-major and writes them: `out[t, row + r] (+)= map(sums) + bias[row + r]`.
+/// Turns sums to token-major and writes them: `out[t, row + r] (+)= sums + bias[row + r]`; with `ups`,
+/// `silu(sums) ⊙ ups`.
 ///
 /// # Safety
 /// AVX-512; nobody else uses these columns of the output now.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-unsafe fn store(
-    sums: &[f32],
-    to: &Output<'_>,
-    row: usize,
-    tokens: &Range<usize>,
-    map: impl Fn(usize, __m512) -> __m512,
-) {
+unsafe fn store(sums: &[f32], ups: Option<&[f32]>, to: &Output<'_>, row: usize, tokens: &Range<usize>) {
     let token_tiles = tokens.len().next_multiple_of(2 * TILE) / TILE;
+    let row_tiles = sums.len() / (token_tiles * TILE * TILE);
     let width = to.weight.rows();
-    for (i, column) in (row..width).step_by(TILE).take(sums.len() / (token_tiles * TILE * TILE)).enumerate() {
-        let columns = column..width.min(column + TILE);
-        let mask = super::unpack::lanes_below(columns.len());
-        // SAFETY: `mask` keeps loads and stores inside `columns`.
-        unsafe {
-            let bias = to
-                .bias
-                .map_or(_mm512_setzero_ps(), |b| _mm512_maskz_loadu_ps(mask, b[columns.clone()].as_ptr()));
-            for j in 0..tokens.len().div_ceil(TILE) {
-                let at = (i * token_tiles + j) * TILE * TILE;
-                let mut tile = [_mm512_setzero_ps(); TILE];
-                for (v, at) in tile.iter_mut().zip((at..).step_by(TILE)) {
-                    *v = map(at, _mm512_loadu_ps(sums[at..at + TILE].as_ptr()));
+    // Tokens outside: rows of the output lie pages apart.
+    for j in 0..tokens.len().div_ceil(TILE) {
+        for (i, column) in (row..width).step_by(TILE).take(row_tiles).enumerate() {
+            let at = (i * token_tiles + j) * TILE * TILE;
+            let columns = column..width.min(column + TILE);
+            let mask = super::unpack::lanes_below(columns.len());
+            // SAFETY: a tile has 256 numbers; `mask` keeps loads and stores inside `columns`.
+            unsafe {
+                let mut tile = load_tile(&sums[at..at + TILE * TILE]);
+                if let Some(ups) = ups {
+                    let ups = load_tile(&ups[at..at + TILE * TILE]);
+                    for (gate, up) in tile.iter_mut().zip(ups) {
+                        *gate = _mm512_mul_ps(silu(*gate), up);
+                    }
                 }
                 transpose(&mut tile);
-                for (t, v) in (tokens.start + j * TILE..tokens.end).zip(&tile) {
-                    let out = to.out.slice(t * width + columns.start..t * width + columns.end).as_mut_ptr();
-                    let mut v = _mm512_add_ps(*v, bias);
-                    if to.add {
-                        v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(mask, out));
+                if let Some(bias) = to.bias {
+                    let bias = _mm512_maskz_loadu_ps(mask, bias[columns.clone()].as_ptr());
+                    for v in &mut tile {
+                        *v = _mm512_add_ps(*v, bias);
                     }
-                    _mm512_mask_storeu_ps(out, mask, v);
+                }
+                for (t, v) in (tokens.start + j * TILE..tokens.end).zip(tile) {
+                    let out = to.out.slice(t * width + columns.start..t * width + columns.end).as_mut_ptr();
+                    let before = if to.add { _mm512_maskz_loadu_ps(mask, out) } else { _mm512_setzero_ps() };
+                    _mm512_mask_storeu_ps(out, mask, _mm512_add_ps(v, before));
                 }
             }
         }
     }
 }
 
-/// `silu(gate) ⊙ up`.
+/// # Safety
+/// AVX-512; `from` has 256 numbers.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-unsafe fn gate_lanes(gate: __m512, up: &[f32]) -> __m512 {
-    // SAFETY: `up` is a row of a tile.
-    unsafe { _mm512_mul_ps(silu(gate), _mm512_loadu_ps(up.as_ptr())) }
+unsafe fn load_tile(from: &[f32]) -> [__m512; TILE] {
+    let mut tile = [_mm512_setzero_ps(); TILE];
+    for (i, v) in tile.iter_mut().enumerate() {
+        // SAFETY: the caller's.
+        *v = unsafe { _mm512_loadu_ps(from.as_ptr().add(i * TILE)) };
+    }
+    tile
 }
 
 /// Packs 16 tokens: for each 32 of k a tile of `[16 pairs][16 tokens][2]`.

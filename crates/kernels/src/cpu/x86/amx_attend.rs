@@ -14,6 +14,10 @@ const POSITIONS: usize = KV_BLOCK / TILE;
 /// Tiles of depth in a row of weights.
 const WEIGHTS: usize = KV_BLOCK / DEPTH;
 
+/// A score may pass the base by so many powers of two before sums are scaled to a new one: weights then stay
+/// far inside what f32 and bf16 hold, and scaling becomes rare.
+const SLACK: f32 = 8.0;
+
 /// Some queries of one key head on their way over the positions. `m` queries, `dim` elements a head.
 #[derive(Default)]
 pub(in crate::cpu) struct Flash {
@@ -31,7 +35,7 @@ pub(in crate::cpu) struct Flash {
     weights: AlignedBuf<u16>,
     /// `[m / 16][dim / 16]` tiles.
     sums: AlignedBuf<f32>,
-    /// Largest score and sum of weights of each query.
+    /// Score whose weight is 1, and sum of weights of each query.
     state: Vec<(f32, f32)>,
 }
 
@@ -218,33 +222,38 @@ impl Flash {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
     unsafe fn weigh(&mut self, i: usize, seen: usize) {
         let lowest = _mm512_set1_ps(f32::NEG_INFINITY);
-        let v: [__m512; POSITIONS] = std::array::from_fn(|p| {
+        let mut v = [lowest; POSITIONS];
+        for (p, v) in v.iter_mut().enumerate() {
             let at = tile_row(i, p, POSITIONS);
             let mask = super::unpack::lanes_below(seen.saturating_sub(p * TILE));
             // SAFETY: a row of a tile.
-            unsafe { _mm512_mask_loadu_ps(lowest, mask, self.scores[at..at + TILE].as_ptr()) }
-        });
+            *v = unsafe { _mm512_mask_loadu_ps(lowest, mask, self.scores[at..at + TILE].as_ptr()) };
+        }
         let largest = _mm512_max_ps(_mm512_max_ps(v[0], v[1]), _mm512_max_ps(v[2], v[3]));
         let (before, total) = self.state[i];
-        let max = before.max(_mm512_reduce_max_ps(largest));
-        let base = _mm512_set1_ps(if max == f32::NEG_INFINITY { 0.0 } else { max });
-        let w = v.map(|v| exp2(_mm512_sub_ps(v, base)));
+        let largest = _mm512_reduce_max_ps(largest);
+        let base = if largest > before + SLACK { largest } else { before };
+        let lanes = _mm512_set1_ps(if base == f32::NEG_INFINITY { 0.0 } else { base });
+        let mut w = v;
+        for w in &mut w {
+            *w = exp2(_mm512_sub_ps(*w, lanes));
+        }
         let added = sum(_mm512_add_ps(_mm512_add_ps(w[0], w[1]), _mm512_add_ps(w[2], w[3])));
         for (half, w) in w.chunks_exact(2).enumerate() {
             let at = (i / TILE * WEIGHTS + half) * TILE_LEN + i % TILE * DEPTH;
             // SAFETY: a row of 32 numbers.
             unsafe { store_bf16(&mut self.weights[at..at + DEPTH], w[0], w[1]) };
         }
-        if max > before && before > f32::NEG_INFINITY {
-            let shrink = (before - max).exp2();
+        let mut total = total;
+        if base > before && total > 0.0 {
+            let shrink = (before - base).exp2();
+            total *= shrink;
             for d in 0..self.dim / TILE {
                 let at = tile_row(i, d, self.dim / TILE);
                 self.sums[at..at + TILE].iter_mut().for_each(|s| *s *= shrink);
             }
-            self.state[i] = (max, total * shrink + added);
-        } else {
-            self.state[i] = (max, total + added);
         }
+        self.state[i] = (base, total + added);
     }
 }
 

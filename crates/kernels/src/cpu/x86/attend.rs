@@ -63,8 +63,10 @@ unsafe fn tile<const R: usize>(shape: Gemm, width: usize, a: *const f32, b: *con
             }
         }
         for k in 0..shape.k {
-            let row: [__m512; VECTORS] =
-                std::array::from_fn(|v| _mm512_maskz_loadu_ps(mask[v], b.add(k * shape.b_stride + v * 16)));
+            let mut row = [_mm512_setzero_ps(); VECTORS];
+            for v in 0..VECTORS {
+                row[v] = _mm512_maskz_loadu_ps(mask[v], b.add(k * shape.b_stride + v * 16));
+            }
             for r in 0..R {
                 let x = _mm512_set1_ps(*a.add(r * shape.a_stride + k));
                 for v in 0..VECTORS {
@@ -108,9 +110,11 @@ pub(super) fn softmax(s: &mut [f32], scale: f32, state: &mut Softmax) -> f32 {
         return portable::softmax::<true>(s, scale, state);
     };
     let factor = _mm512_set1_ps(scale);
-    // SAFETY: the row has 64 numbers.
-    let mut v: [__m512; 4] =
-        std::array::from_fn(|i| unsafe { _mm512_mul_ps(_mm512_loadu_ps(s[i * 16..].as_ptr()), factor) });
+    let mut v = [_mm512_setzero_ps(); 4];
+    for (i, v) in v.iter_mut().enumerate() {
+        // SAFETY: the row has 64 numbers.
+        *v = unsafe { _mm512_mul_ps(_mm512_loadu_ps(s[i * 16..].as_ptr()), factor) };
+    }
     let largest = _mm512_max_ps(_mm512_max_ps(v[0], v[1]), _mm512_max_ps(v[2], v[3]));
     let max = state.max.max(_mm512_reduce_max_ps(largest));
     if max == f32::NEG_INFINITY {

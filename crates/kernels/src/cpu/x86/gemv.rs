@@ -98,7 +98,11 @@ unsafe fn dot<F: Blocks, const T: usize>(w: &[u8], x: &[Row; T]) -> [f32; T] {
             one_pass::<F, T>(w, x, cols / pass * pass, cols % pass, &mut acc);
         }
     }
-    acc.map(|v| sum(v))
+    let mut sums = [0.0; T];
+    for t in 0..T {
+        sums[t] = sum(acc[t]);
+    }
+    sums
 }
 
 /// Adds the products of up to 16 groups from `k`.
