@@ -77,7 +77,25 @@ fn hostile() -> Vec<String> {
     ] {
         all.push(format!("{{{{ {}1{} }}}}", part.repeat(n), close.repeat(n)));
     }
-    for part in ["+ 1", "~ 'a'", "and 1", "or 0", "== 1", ".a", "[0]", "|upper", "|trim()", ", 1", "if 1 else 1", "is defined", "** 1", "()", "'a'", "< 1", "in [1]"] {
+    for part in [
+        "+ 1",
+        "~ 'a'",
+        "and 1",
+        "or 0",
+        "== 1",
+        ".a",
+        "[0]",
+        "|upper",
+        "|trim()",
+        ", 1",
+        "if 1 else 1",
+        "is defined",
+        "** 1",
+        "()",
+        "'a'",
+        "< 1",
+        "in [1]",
+    ] {
         all.push(format!("{{{{ 1 {} }}}}", format!("{part} ").repeat(n)));
         all.push(format!("{{% set x = a {} %}}", format!("{part} ").repeat(n)));
     }

@@ -7,7 +7,7 @@
 mod bpe;
 mod decoder;
 mod error;
-mod functions;
+mod jinja;
 mod known;
 mod marks;
 mod merge;

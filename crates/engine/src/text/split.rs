@@ -236,6 +236,7 @@ mod tests {
             words(Split::Qwen2, text),
             ["I", "'LL", " pay", " ", " ", "1", "2", "3", "4", "\u{a0}", "€\n\n", " ", " x", "'s", "\t"]
         );
+        assert_eq!(words(Split::Llama3, "o'ſt O'Re"), ["o", "'ſ", "t", " O", "'Re"]);
         assert_eq!(words(Split::Llama3, "1234567 a"), ["123", "456", "7", " a"]);
         assert_eq!(words(Split::Default, "a=1234 == x"), ["a", "=", "123", "4", " ", "==", " x"]);
     }

@@ -202,16 +202,24 @@ impl Tokenizer {
         self.known.fim.as_ref()
     }
 
-    /// Texts of the tokens that a template can spell.
+    /// Texts of the control tokens that a template can spell.
     pub(super) fn spelled(&self) -> impl Iterator<Item = &str> {
         let ids = self.in_control.as_ref().map_or(&[][..], |finder| &finder.ids);
-        ids.iter().filter_map(|&id| std::str::from_utf8(self.vocab.bytes(id)).ok())
+        let ids = ids.iter().filter(|&&id| self.is_control(id));
+        ids.filter_map(|&id| std::str::from_utf8(self.vocab.bytes(id)).ok())
     }
 
-    /// Where in `text` a token begins that a template can spell, from byte `at` on.
-    pub(super) fn next_spelled(&self, text: &str, at: usize) -> Option<usize> {
-        let automaton = &self.in_control.as_ref()?.automaton;
-        Some(automaton.find(Input::new(text).range(at..))?.start())
+    /// Where in `text` the next control token begins that a template can spell, from byte `at` on.
+    pub(super) fn next_spelled(&self, text: &str, mut at: usize) -> Option<usize> {
+        let finder = self.in_control.as_ref()?;
+        loop {
+            let found = finder.automaton.find(Input::new(text).range(at..))?;
+            if self.is_control(finder.ids[found.pattern().as_usize()]) {
+                return Some(found.start());
+            }
+            // A control token may begin inside of a user-defined one.
+            at = found.start() + text[found.start()..].chars().next().map_or(1, char::len_utf8);
+        }
     }
 
     pub(super) fn replaces_each_byte(&self) -> bool {
