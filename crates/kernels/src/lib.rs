@@ -16,6 +16,7 @@ mod tensor;
 
 pub mod cpu;
 pub mod detect;
+pub mod limits;
 pub mod pool;
 pub mod quant;
 pub mod reference;

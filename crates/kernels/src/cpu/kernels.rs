@@ -64,6 +64,7 @@ pub(crate) struct Gemm {
 }
 
 impl Gemm {
+    #[allow(dead_code, reason = "only kernels with unchecked accesses need it")]
     /// Panics where a slice is too short for the shape; kernels rely on it.
     pub(crate) fn check(&self, a: &[f32], b: &[f32], c: &[f32]) {
         let needed = |rows: usize, cols: usize, stride: usize| {

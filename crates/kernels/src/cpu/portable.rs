@@ -8,6 +8,7 @@ use super::activations::{GROUP, QuantRow, QuantRows};
 use super::kernels::{Gemm, Kernels, Softmax};
 use super::panel::{Panel, Rows, STRIP, StripMut};
 use crate::detect::Isa;
+use crate::limits::{Number, Probe};
 use crate::quant::{Block, Half, bf16_to_f32, f16_to_f32, with_block};
 use crate::{Format, KvFormat, Norm, Pairing, Tensor, quant};
 
@@ -29,6 +30,33 @@ pub(crate) static KERNELS: Kernels = Kernels {
     dots: dots::<false>,
     softmax: softmax::<false>,
 };
+
+/// What plain Rust reaches, for processors that nothing else is written for.
+pub(crate) fn probes() -> Vec<Probe> {
+    vec![Probe { number: Number::Int8, run: probe_int8 }, Probe { number: Number::F32, run: probe_f32 }]
+}
+
+fn probe_int8(rounds: u64) -> u64 {
+    let (mut sums, x) = ([0i16; 64], std::hint::black_box([0i16; 64]));
+    for _ in 0..rounds {
+        for i in 0..64 {
+            sums[i] = sums[i].wrapping_add(sums[i].wrapping_mul(x[i]));
+        }
+    }
+    std::hint::black_box(sums);
+    rounds * 64
+}
+
+fn probe_f32(rounds: u64) -> u64 {
+    let (mut sums, x) = ([0f32; 32], std::hint::black_box([0f32; 32]));
+    for _ in 0..rounds {
+        for i in 0..32 {
+            sums[i] += x[i] * x[i];
+        }
+    }
+    std::hint::black_box(sums);
+    rounds * 32
+}
 
 /// `a · b + c`.
 #[inline(always)]
@@ -277,32 +305,55 @@ pub(crate) fn gemv_floats<const FMA: bool>(format: Format, rows: Rows<'_>, x: &T
 
 #[inline(always)]
 pub(crate) fn gemm_floats<const FMA: bool>(shape: Gemm, a: &[f32], b: &[f32], c: &mut [f32]) {
-    let Gemm { m, n, k, a_stride, b_stride, c_stride } = shape;
-    for i in 0..m {
-        let a = &a[i * a_stride..][..k];
-        let mut at = 0;
-        while at < n {
-            let width = (n - at).min(16);
-            let out = &mut c[i * c_stride + at..][..width];
-            let mut sums = [0.0f32; 16];
-            sums[..width].copy_from_slice(out);
-            if width == 16 {
-                for (k, &a) in a.iter().enumerate() {
-                    let b: &[f32; 16] = b[k * b_stride + at..][..16].try_into().expect("16 floats");
-                    for j in 0..16 {
-                        sums[j] = fma::<FMA>(a, b[j], sums[j]);
-                    }
-                }
-            } else {
-                for (k, &a) in a.iter().enumerate() {
-                    for (sum, &b) in sums.iter_mut().zip(&b[k * b_stride + at..][..width]) {
-                        *sum = fma::<FMA>(a, b, *sum);
-                    }
-                }
-            }
-            out.copy_from_slice(&sums[..width]);
-            at += width;
+    let whole = shape.n / 16 * 16;
+    for n in (0..whole).step_by(16) {
+        let mut m = 0;
+        while m + 4 <= shape.m {
+            tile::<FMA, 4>(shape, m, n, a, b, c);
+            m += 4;
         }
+        while m < shape.m {
+            tile::<FMA, 1>(shape, m, n, a, b, c);
+            m += 1;
+        }
+    }
+    for m in 0..shape.m {
+        for n in whole..shape.n {
+            let sum = &mut c[m * shape.c_stride + n];
+            for k in 0..shape.k {
+                *sum = fma::<FMA>(a[m * shape.a_stride + k], b[k * shape.b_stride + n], *sum);
+            }
+        }
+    }
+}
+
+/// Rows `m .. m + M`, columns `n .. n + 16`: as many sums as most processors have registers for.
+#[inline(always)]
+fn tile<const FMA: bool, const M: usize>(
+    shape: Gemm,
+    m: usize,
+    n: usize,
+    a: &[f32],
+    b: &[f32],
+    c: &mut [f32],
+) {
+    let Gemm { k, a_stride, b_stride, c_stride, .. } = shape;
+    let a: [&[f32]; M] = std::array::from_fn(|i| &a[(m + i) * a_stride..][..k]);
+    let mut sums = [[0.0f32; 16]; M];
+    for (i, sums) in sums.iter_mut().enumerate() {
+        sums.copy_from_slice(&c[(m + i) * c_stride + n..][..16]);
+    }
+    for k in 0..k {
+        let b: &[f32; 16] = b[k * b_stride + n..][..16].try_into().expect("16 floats");
+        for i in 0..M {
+            let a = a[i][k];
+            for j in 0..16 {
+                sums[i][j] = fma::<FMA>(a, b[j], sums[i][j]);
+            }
+        }
+    }
+    for (i, sums) in sums.iter().enumerate() {
+        c[(m + i) * c_stride + n..][..16].copy_from_slice(sums);
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     isa: Isa::Avx2,
     names: |format| {
         if format.is_float() {
-            ["avx2-fma-gemv", "avx2-fma-gemm"]
+            ["avx2-gemv-float", "avx2-gemm-float"]
         } else {
             ["avx2-int8-gemv", "avx2-int8-gemm"]
         }
