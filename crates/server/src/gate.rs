@@ -19,13 +19,20 @@ use std::sync::Arc;
 #[derive(Clone, Copy)]
 pub(crate) struct LocalAddress(pub(crate) SocketAddr);
 
+impl LocalAddress {
+    /// As it stands in `Host`.
+    fn host(&self) -> String {
+        SocketAddr::new(self.0.ip().to_canonical(), self.0.port()).to_string()
+    }
+}
+
 /// The lists that a request is held to.
 pub(crate) struct Gate {
     hosts: Vec<String>,
     origins: Vec<String>,
-    /// On a public bind, the address that the client connected to is a host too. A page cannot make use of
-    /// it: a rebound name stands in `Host` as that name.
-    any_local_address: bool,
+    /// A server that listens everywhere is also called by the address that the client connected to. A page
+    /// cannot make use of it: a rebound name stands in `Host` as that name.
+    everywhere: bool,
     key: Option<String>,
     open: Vec<(Method, &'static str)>,
 }
@@ -48,6 +55,9 @@ impl Gate {
         if port == 80 {
             hosts.extend(["127.0.0.1", "localhost", "[::1]"].map(str::to_owned));
         }
+        if !options.host.is_unspecified() {
+            hosts.push(SocketAddr::new(options.host, port).to_string());
+        }
         let mut origins: Vec<String> = hosts.iter().map(|host| format!("http://{host}")).collect();
         for host in options.allowed_hosts.iter().map(|host| host.to_ascii_lowercase()) {
             origins.extend([format!("http://{host}"), format!("https://{host}")]);
@@ -57,7 +67,7 @@ impl Gate {
         Gate {
             hosts,
             origins,
-            any_local_address: !options.host.is_loopback(),
+            everywhere: options.host.is_unspecified(),
             key: options.api_key.clone(),
             open: open.collect(),
         }
@@ -72,10 +82,10 @@ impl Gate {
     }
 
     fn check_host(&self, request: &Request) -> Result<(), ApiError> {
-        let local = request.extensions().get::<LocalAddress>().map(|address| address.0.to_string());
+        let local = request.extensions().get::<LocalAddress>().map(LocalAddress::host);
         let known = |host: &str| {
             let host = host.to_ascii_lowercase();
-            self.hosts.contains(&host) || (self.any_local_address && local.as_ref() == Some(&host))
+            self.hosts.contains(&host) || (self.everywhere && local.as_ref() == Some(&host))
         };
         let header = only(request.headers(), &header::HOST);
         // `GET http://other/path` names a host of its own; both have to be ours.

@@ -22,7 +22,7 @@ pub(crate) struct Health {
 /// Is the server ready?
 ///
 /// Needs no key. Programs that start hone wait here until the model is loaded.
-#[utoipa::path(get, path = "/health", tag = "Server", responses(
+#[utoipa::path(get, operation_id = "get_health", path = "/health", tag = "Server", responses(
     (status = 200, description = "The model answers.", body = Health),
     (status = 503, description = "The model is still being loaded, or could not be.", body = Health),
 ), security(()))]

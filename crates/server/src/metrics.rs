@@ -53,7 +53,7 @@ pub(crate) async fn count(State(shared): State<Arc<Shared>>, request: Request, n
 }
 
 /// Counters for Prometheus
-#[utoipa::path(get, path = "/metrics", tag = "Server",
+#[utoipa::path(get, operation_id = "get_metrics", path = "/metrics", tag = "Server",
     responses((status = 200, description = "Prometheus text format.", body = String), GateErrors))]
 pub(crate) async fn show(State(shared): State<Arc<Shared>>) -> ([(HeaderName, &'static str); 1], String) {
     let kind = "text/plain; version=0.0.4; charset=utf-8";

@@ -51,7 +51,7 @@ pub fn document() -> Document {
 }
 
 /// This document
-#[utoipa::path(get, path = "/openapi.json", tag = "Server",
+#[utoipa::path(get, operation_id = "get_document", path = "/openapi.json", tag = "Server",
     responses((status = 200, description = "OpenAPI 3.1.", body = Object), GateErrors))]
 pub(crate) async fn show() -> Json<Document> {
     Json(document())

@@ -1,5 +1,7 @@
 //! The API as a client sees it, answered by a tiny real model.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use axum::Router;

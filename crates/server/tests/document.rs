@@ -1,5 +1,7 @@
 //! The API document: complete, true, and readable without anything from elsewhere.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use axum::body::Body;

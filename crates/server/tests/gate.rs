@@ -1,6 +1,8 @@
 //! Who is let in: every route × host × origin × site × method × type × key, as a table of its own says.
 //! The routes come from the router, so that a route added later is tested too.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use axum::Router;
@@ -275,4 +277,37 @@ async fn a_public_address_needs_a_strong_key() {
         }
     }
     assert!(server::Server::bind(public(Some(KEY))).await.is_ok());
+}
+
+/// Linux answers on all of 127.0.0.0/8, so that there is an address besides the usual one.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_server_is_called_by_the_addresses_that_it_listens_on() {
+    use tokio::io::AsyncWriteExt;
+    for (listen, call, other) in [
+        ("0.0.0.0", "127.0.0.2", "127.0.0.3"),
+        ("::", "127.0.0.2", "127.0.0.3"),
+        ("127.0.0.2", "127.0.0.2", "127.0.0.3"),
+    ] {
+        let options = ServerOptions {
+            host: listen.parse().unwrap(),
+            port: 0,
+            api_key: Some(KEY.to_owned()),
+            ..ServerOptions::default()
+        };
+        let Ok(server) = server::Server::bind(options).await else { continue }; // there may be no IPv6 here
+        let port = server.address().port();
+        let running =
+            tokio::spawn(server.run(loaded(&engine(EngineOptions::default())), std::future::pending()));
+        for (host, expected) in
+            [(call, "HTTP/1.1 200"), (other, "HTTP/1.1 403"), ("evil.example", "HTTP/1.1 403")]
+        {
+            let mut stream = tokio::net::TcpStream::connect((call, port)).await.unwrap();
+            let request = format!("GET /health HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let reply = common::read_all(&mut stream).await;
+            assert!(reply.starts_with(expected), "{listen} called {host}: {reply}");
+        }
+        running.abort();
+    }
 }

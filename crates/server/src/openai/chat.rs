@@ -147,7 +147,7 @@ struct ChatDelta {
 ///
 /// The same request and reply as OpenAI's `chat/completions`. What would change the answer and is not
 /// implemented (tools, images, `response_format`, `logit_bias`, …) is refused, not ignored.
-#[utoipa::path(post, path = "/v1/chat/completions", tag = "Completions", request_body = ChatRequest, responses(
+#[utoipa::path(post, operation_id = "create_chat_completion", path = "/v1/chat/completions", tag = "Completions", request_body = ChatRequest, responses(
     (status = 200, description = "The answer: whole, or with `stream` a chunk in each event.",
         content((ChatCompletion = "application/json"), (ChatChunk = "text/event-stream"))),
     GateErrors, GenerationErrors,

@@ -172,7 +172,7 @@ struct CompletionChoice {
 ///
 /// The same request and reply as OpenAI's `completions`. The prompt goes to the model as it is, without a
 /// chat template. With `suffix`, the model fills the middle.
-#[utoipa::path(post, path = "/v1/completions", tag = "Completions", request_body = CompletionRequest, responses(
+#[utoipa::path(post, operation_id = "create_completion", path = "/v1/completions", tag = "Completions", request_body = CompletionRequest, responses(
     (status = 200, description = "The answer: whole, or with `stream` a chunk in each event.",
         content((Completion = "application/json"), (Completion = "text/event-stream"))),
     GateErrors, GenerationErrors,

@@ -3,7 +3,7 @@
 use engine::text::Tokenizer;
 use engine::{TokenInfo, TopLogprob};
 use serde::Serialize;
-use serde_json::{Map, Number, Value};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use utoipa::ToSchema;
 
@@ -65,8 +65,7 @@ pub(crate) struct CompletionLogprobs {
     /// Natural logarithm of its probability under the model.
     token_logprobs: Vec<f32>,
     /// The most likely tokens, and the one that was chosen.
-    #[schema(value_type = Vec<std::collections::HashMap<String, f32>>)]
-    top_logprobs: Vec<Map<String, Value>>,
+    top_logprobs: Vec<BTreeMap<String, f32>>,
     /// Where each token begins, in characters of the text.
     text_offset: Vec<usize>,
 }
@@ -81,12 +80,10 @@ pub(crate) fn completion(
     for token in tokens {
         let bytes = tokenizer.token_bytes(token.id);
         let logprob = finite(token.logprob.unwrap_or(0.0));
-        let mut top: Map<String, Value> = token
-            .top
-            .iter()
-            .map(|top| (escaped(tokenizer.token_bytes(top.id)), number(top.logprob)))
-            .collect();
-        top.entry(escaped(bytes)).or_insert_with(|| number(logprob));
+        let alternatives =
+            token.top.iter().map(|top| (escaped(tokenizer.token_bytes(top.id)), finite(top.logprob)));
+        let mut top: BTreeMap<String, f32> = alternatives.collect();
+        top.insert(escaped(bytes), logprob);
         lists.tokens.push(escaped(bytes));
         lists.token_logprobs.push(logprob);
         lists.top_logprobs.push(top);
@@ -114,8 +111,4 @@ fn escaped(bytes: &[u8]) -> String {
 /// JSON has no infinity; OpenAI writes -9999 for what cannot happen.
 fn finite(logprob: f32) -> f32 {
     if logprob.is_finite() { logprob } else { -9999.0 }
-}
-
-fn number(logprob: f32) -> Value {
-    Number::from_f64(f64::from(finite(logprob))).map_or(Value::Null, Value::Number)
 }

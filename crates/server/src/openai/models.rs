@@ -35,7 +35,7 @@ pub(crate) struct ModelObject {
 }
 
 /// The models that can be asked
-#[utoipa::path(get, path = "/v1/models", tag = "Models",
+#[utoipa::path(get, operation_id = "list_models", path = "/v1/models", tag = "Models",
     responses((status = 200, description = "The models.", body = ModelList), GateErrors))]
 pub(crate) async fn list(State(shared): State<Arc<Shared>>) -> Json<ModelList> {
     let data = match shared.served.phase() {
@@ -46,7 +46,7 @@ pub(crate) async fn list(State(shared): State<Arc<Shared>>) -> Json<ModelList> {
 }
 
 /// One model
-#[utoipa::path(get, path = "/v1/models/{model}", tag = "Models",
+#[utoipa::path(get, operation_id = "get_model", path = "/v1/models/{model}", tag = "Models",
     params(("model" = String, Path, description = "Its id.")),
     responses(
         (status = 200, description = "The model.", body = ModelObject),
