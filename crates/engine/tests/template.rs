@@ -1,6 +1,9 @@
 //! Conversations are written down as transformers writes them, and what a message says stays text.
 //! `template/make_reference.py` made the references.
 
+#[path = "template/any_template.rs"]
+mod any_template;
+
 use engine::gguf::{Gguf, Metadata};
 use engine::text::{ChatTemplate, Message, Special, TextError, Tokenizer};
 use proptest::prelude::*;
@@ -171,6 +174,26 @@ fn a_template_says_why_it_refuses() {
     assert!(matches!(render(endless), Err(TextError::TemplateLimit("work"))));
     let long = "{% for a in range(999) %}{{ 'x' * 9999 }}{% endfor %}";
     assert!(matches!(render(long), Err(TextError::TemplateLimit(_))));
+}
+
+/// The fuzz target's seeds, and what is near to them.
+#[test]
+fn any_text_as_a_template_gives_an_error_or_a_text() {
+    let seeds = std::fs::read_dir(tests().join("../../../fuzz/corpus/template")).unwrap();
+    let mut rendered = 0;
+    for seed in seeds {
+        let seed = std::fs::read(seed.unwrap().path()).unwrap();
+        rendered += usize::from(any_template::check(&seed).is_ok());
+        for at in (0..seed.len()).step_by(1 + seed.len() / 20) {
+            for byte in [b'}', b'(', b'|', b'9', 0xff] {
+                let mut changed = seed.clone();
+                changed[at] = byte;
+                let _ = any_template::check(&changed);
+            }
+            let _ = any_template::check(&seed[..at]);
+        }
+    }
+    assert!(rendered >= 5, "{rendered} seeds are rendered");
 }
 
 /// The bounds leave room for conversations that fill a large context.

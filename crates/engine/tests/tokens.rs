@@ -1,7 +1,10 @@
 //! Tokens are those of the tokenizers that the models were trained with: Hugging Face's `tokenizers` and
 //! SentencePiece. `tokens/make_tiny.py` made the committed references, `tokens/prepare.py` makes the large ones.
 
-use engine::gguf::{Gguf, Metadata, Strings};
+#[path = "tokens/any_vocabulary.rs"]
+mod any_vocabulary;
+
+use engine::gguf::{Gguf, Metadata, MetadataBuilder, Strings};
 use engine::text::{Decoder, Special, TextError, Tokenizer};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
@@ -122,7 +125,7 @@ fn control_tokens_come_from_control_text_only() {
             let tokens = tokenizer.encode(text, special).unwrap();
             tokens.into_iter().filter(|&id| tokenizer.is_control(id)).collect::<Vec<_>>()
         };
-        assert_eq!(is_control(Special::Text), [], "{name}");
+        assert!(is_control(Special::Text).is_empty(), "{name}");
         assert!(
             is_control(Special::Control)
                 .starts_with(&[reference.id("<|im_start|>"), reference.id("<|im_end|>")])
@@ -184,6 +187,64 @@ fn more_text_than_any_context_holds_is_refused() {
     let tokenizer = Reference::tiny("gpt-2").tokenizer;
     let error = tokenizer.encode(&"a".repeat((16 << 20) + 1), Special::Text).unwrap_err();
     assert!(matches!(error, TextError::TooLong { .. }));
+}
+
+#[test]
+fn metadata_that_makes_no_tokenizer_is_a_typed_error() {
+    type Change = fn(&mut MetadataBuilder);
+    const NONE: [&str; 0] = [];
+    let tokenizer = |change: Change| {
+        let mut metadata = MetadataBuilder::new();
+        change(&mut metadata);
+        Tokenizer::from_gguf(&metadata.build().unwrap())
+    };
+    let cases: [(&str, Change); 10] = [
+        ("no tokens", |m| drop(m.str("tokenizer.ggml.model", "gpt2").build())),
+        ("empty", |m| drop(m.strings("tokenizer.ggml.tokens", &NONE).build())),
+        ("no model", |m| drop(m.strings("tokenizer.ggml.tokens", &["a"]).build())),
+        ("another model", |m| drop(vocabulary(m, "bert").build())),
+        ("no merges", |m| drop(vocabulary(m, "gpt2").build())),
+        ("another split", |m| drop(vocabulary(m, "gpt2").str("tokenizer.ggml.pre", "tekken").build())),
+        ("a merge of one", |m| drop(vocabulary(m, "gpt2").strings("tokenizer.ggml.merges", &["ab"]).build())),
+        ("few types", |m| drop(vocabulary(m, "gpt2").i32s("tokenizer.ggml.token_type", &[1]).build())),
+        ("few scores", |m| drop(vocabulary(m, "llama").f32s("tokenizer.ggml.scores", &[1.0]).build())),
+        ("an id of another type", |m| {
+            drop(vocabulary(m, "llama").str("tokenizer.ggml.eos_token_id", "a").build())
+        }),
+    ];
+    for (what, change) in cases {
+        assert!(tokenizer(change).is_err(), "{what}");
+    }
+    let long = "<|".to_owned() + &"x".repeat(300) + "|>";
+    let mut metadata = MetadataBuilder::new();
+    metadata.str("tokenizer.ggml.model", "gpt2").strings("tokenizer.ggml.tokens", &["a", &long]);
+    metadata.strings("tokenizer.ggml.merges", &NONE);
+    let error = Tokenizer::from_gguf(&metadata.build().unwrap()).unwrap_err();
+    assert!(matches!(error, TextError::TooLarge { found: 304, .. }), "{error}");
+}
+
+fn vocabulary<'m>(metadata: &'m mut MetadataBuilder, model: &str) -> &'m mut MetadataBuilder {
+    metadata.str("tokenizer.ggml.model", model).strings("tokenizer.ggml.tokens", &["a", "b", "ab"])
+}
+
+/// The fuzz target's seeds, and what is near to them.
+#[test]
+fn any_vocabulary_gives_an_error_or_tokens() {
+    let seeds = std::fs::read_dir(folder().join("../../../../fuzz/corpus/tokenizer")).unwrap();
+    let mut made = 0;
+    for seed in seeds {
+        let seed = std::fs::read(seed.unwrap().path()).unwrap();
+        made += usize::from(any_vocabulary::check(&seed).is_ok());
+        for at in (0..seed.len()).step_by(9) {
+            for byte in [b'\n', b'3', b' ', 0xff] {
+                let mut changed = seed.clone();
+                changed[at] = byte;
+                let _ = any_vocabulary::check(&changed);
+            }
+            let _ = any_vocabulary::check(&seed[..at]);
+        }
+    }
+    assert!(made >= 6, "{made} seeds make a tokenizer");
 }
 
 fn some_text() -> impl Strategy<Value = String> {
