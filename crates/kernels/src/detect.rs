@@ -83,6 +83,48 @@ pub fn features() -> Vec<&'static str> {
     arch::features()
 }
 
+/// Threads that are worth computing with: the fast cores that this process may use, each counted once.
+/// Two threads of one core share the units that multiply, and a slow core makes the fast ones wait.
+pub fn cores() -> usize {
+    let usable = std::thread::available_parallelism().map_or(1, |n| n.get());
+    system::fast_cores().unwrap_or(usable).clamp(1, usable)
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use std::collections::HashSet;
+
+    /// Cores with their hardware threads counted as one.
+    pub(super) fn fast_cores() -> Option<usize> {
+        let siblings = |entry: std::fs::DirEntry| {
+            std::fs::read_to_string(entry.path().join("topology/thread_siblings_list")).ok()
+        };
+        let entries = std::fs::read_dir("/sys/devices/system/cpu").ok()?;
+        let cores: HashSet<String> = entries.flatten().filter_map(siblings).collect();
+        (!cores.is_empty()).then_some(cores.len())
+    }
+}
+
+#[cfg(target_os = "macos")]
+mod system {
+    /// Performance cores.
+    pub(super) fn fast_cores() -> Option<usize> {
+        let (mut count, mut size) = (0i32, size_of::<i32>());
+        let name = c"hw.perflevel0.physicalcpu".as_ptr();
+        // SAFETY: the name ends with a zero, and `count` has the `size` bytes that are written.
+        let failed =
+            unsafe { libc::sysctlbyname(name, (&raw mut count).cast(), &mut size, std::ptr::null_mut(), 0) };
+        (failed == 0).then_some(count as usize)
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+mod system {
+    pub(super) fn fast_cores() -> Option<usize> {
+        None
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 mod arch {
     use super::Isa;
@@ -201,6 +243,12 @@ mod tests {
             assert_eq!(isa.name().parse(), Ok(isa));
         }
         assert!("sse9".parse::<Isa>().is_err());
+    }
+
+    #[test]
+    fn there_are_cores_but_no_more_than_threads() {
+        let cores = super::cores();
+        assert!((1..=std::thread::available_parallelism().unwrap().get()).contains(&cores));
     }
 
     #[test]

@@ -273,6 +273,16 @@ fn the_largest_codes_and_activations_do_not_overflow() {
 }
 
 #[test]
+fn no_rows_are_nothing_to_do() {
+    let weight = Random(6).matrix(Format::Q4_0, OUTPUTS, 64);
+    for isa in Isa::available() {
+        let mut out = Tensor::zeros(0, OUTPUTS);
+        cpu(isa, 2).gated(&Tensor::zeros(0, 64), None, &weight, &weight, &mut out);
+        assert!(linear(&cpu(isa, 2), &Tensor::zeros(0, 64), None, &weight).as_slice().is_empty());
+    }
+}
+
+#[test]
 fn embeddings_are_the_rows_of_the_table() {
     let mut random = Random(4);
     for format in Format::ALL {

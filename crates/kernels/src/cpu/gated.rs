@@ -13,6 +13,9 @@ pub(super) fn forward(
     out: &mut Tensor,
 ) {
     device::check_gated(x, norm, gate, up, out);
+    if x.rows() == 0 {
+        return;
+    }
     if let Team { pool, tiles: Some(tiles), scratch, .. } = &mut *cpu.team()
         && x.rows() > FEW_ROWS
         && tiles.takes(gate)

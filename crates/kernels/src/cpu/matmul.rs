@@ -14,6 +14,9 @@ use std::ops::Range;
 
 pub(super) fn forward(cpu: &Cpu, x: &Tensor, norm: Option<Norm<'_>>, jobs: &mut [Linear<'_>]) {
     device::check_linear(x, norm, jobs);
+    if x.rows() == 0 {
+        return;
+    }
     if let Team { pool, tiles: Some(tiles), scratch, .. } = &mut *cpu.team()
         && x.rows() > FEW_ROWS
         && jobs.iter().all(|job| tiles.takes(job.weight))

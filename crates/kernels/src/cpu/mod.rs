@@ -24,7 +24,7 @@ mod no_tiles;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use crate::detect::Isa;
+use crate::detect::{self, Isa};
 use crate::limits::Probe;
 use crate::pool::Pool;
 use crate::{AlignedBuf, Attend, Device, Format, KvStore, Linear, Matrix, Norm, Tensor};
@@ -43,7 +43,7 @@ pub const FEW_ROWS: usize = 8;
 /// How to compute.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CpuOptions {
-    /// Number of threads; by default as many as the processor runs at once.
+    /// Number of threads; by default [`detect::cores`].
     pub threads: Option<usize>,
     /// Instruction set; by default the best.
     pub isa: Option<Isa>,
@@ -103,6 +103,7 @@ struct Scratch {
     other: AlignedBuf<f32>,
     temp: AlignedBuf<f32>,
     attention: attention::Buffers,
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86-64 has tiles"))]
     tiles: TileBuffers,
 }
 
@@ -112,8 +113,7 @@ impl Cpu {
         let isa = options.isa.unwrap_or_else(Isa::best);
         let unavailable = || CpuError::Unavailable { asked: isa, available: Isa::available() };
         let kernels = Kernels::of(isa).ok_or_else(unavailable)?;
-        let default = || std::thread::available_parallelism().map_or(1, |n| n.get());
-        let threads = options.threads.unwrap_or_else(default).max(1);
+        let threads = options.threads.unwrap_or_else(detect::cores).max(1);
         let pool = Pool::new(threads).map_err(|source| CpuError::Threads { threads, source })?;
         let team = Team {
             pool,

@@ -53,7 +53,9 @@ impl Tiles {
 pub(super) struct Flash;
 
 /// There is none.
-pub(super) enum Attending {}
+pub(super) struct Attending(Never);
+
+enum Never {}
 
 impl Flash {
     pub(super) fn takes(_: usize) -> bool {
@@ -69,14 +71,14 @@ impl Flash {
 
 impl Attending {
     pub(super) fn set_query(&mut self, _: usize, _: &[f32], _: f32) {
-        match *self {}
+        match self.0 {}
     }
 
     pub(super) fn block(&mut self, _: &[u8], _: &[u8], _: usize, _: impl Fn(usize) -> usize) {
-        match *self {}
+        match self.0 {}
     }
 
     pub(super) fn result(&self, _: usize, _: &mut [f32]) {
-        match *self {}
+        match self.0 {}
     }
 }
