@@ -97,12 +97,13 @@ fn what_the_engine_refuses_is_said() {
     assert!(said.contains("temperature"), "{said}");
 }
 
+/// The question is one whose answer is far from a tie at every token, so that rounding cannot change it.
 #[test]
-fn the_starter_model_knows_france() {
+fn the_starter_model_adds_two_and_two() {
     let Some(model) = starter() else { return };
-    let args = ["chat", "--model", &model, "-p", "What is the capital of France?", "--temperature", "0"];
-    let answer = Hone::new().json(&[&args[..], &["--max-tokens", "30", "--json"]].concat());
-    assert!(answer["text"].as_str().unwrap().contains("Paris"), "{answer}");
+    let args = ["chat", "--model", &model, "-p", "What is 2+2?", "--temperature", "0", "--max-tokens", "30"];
+    let answer = Hone::new().json(&[&args[..], &["--json"]].concat());
+    assert!(answer["text"].as_str().unwrap().ends_with("4."), "{answer}");
     assert_eq!(answer["finish_reason"], "stop");
 }
 
