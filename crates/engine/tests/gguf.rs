@@ -1,4 +1,5 @@
 //! Reading and writing GGUF files. Damaged ones are in `gguf_malformed`.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod fixtures;
 #[path = "fixtures/round_trip.rs"]

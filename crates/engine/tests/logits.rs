@@ -1,4 +1,5 @@
 //! The logits are those of transformers.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod fixtures;
 

@@ -1,4 +1,5 @@
 //! What a model says about itself, and how it wants to be asked.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod fixtures;
 
