@@ -1,4 +1,5 @@
 //! However requests are cut, batched, cached and interrupted, the answers are those that each gets alone.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod common;
 
