@@ -29,8 +29,8 @@ pub(crate) struct Kernels {
     /// `acc[t, r] = Σ_k x[t, k] · w[r, k]`, `x` of 1 to 8 rows, straight from the blocks; `acc [T, rows]`.
     pub(crate) gemv: unsafe fn(format: Format, rows: Rows<'_>, x: &QuantRows, acc: &mut [f32]),
 
-    /// Float weight rows into a strip `[cols][16]`.
-    pub(crate) unpack_floats: unsafe fn(format: Format, rows: Rows<'_>, strip: &mut [f32]),
+    /// Float weight rows into columns: `out[k · stride + r] = w[r, k]`.
+    pub(crate) unpack_floats: unsafe fn(format: Format, rows: Rows<'_>, stride: usize, out: &mut [f32]),
     /// As `gemv`, for float weights and activations.
     pub(crate) gemv_floats: unsafe fn(format: Format, rows: Rows<'_>, x: &Tensor, acc: &mut [f32]),
     /// `c += a · b` in f32.
@@ -124,7 +124,7 @@ safe_calls! {
     unpack(format: Format, rows: Rows<'_>, strip: StripMut<'_>);
     gemm(panel: &Panel, x: &QuantRows, acc: &mut [f32]);
     gemv(format: Format, rows: Rows<'_>, x: &QuantRows, acc: &mut [f32]);
-    unpack_floats(format: Format, rows: Rows<'_>, strip: &mut [f32]);
+    unpack_floats(format: Format, rows: Rows<'_>, stride: usize, out: &mut [f32]);
     gemv_floats(format: Format, rows: Rows<'_>, x: &Tensor, acc: &mut [f32]);
     gemm_floats(shape: Gemm, a: &[f32], b: &[f32], c: &mut [f32]);
     silu_mul(gate: &mut [f32], up: &[f32]);

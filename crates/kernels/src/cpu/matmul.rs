@@ -169,15 +169,11 @@ pub(super) fn product(
         |s: usize| Rows::of(w, rows.start + s * STRIP..rows.end.min(rows.start + (s + 1) * STRIP));
     if format.is_float() {
         panel.begin_floats(strips, w.cols());
-        for s in 0..strips {
-            kernels.unpack_floats(format, strip_rows(s), panel.floats_mut(s));
-        }
+        let (k, floats) = (w.cols(), panel.floats_mut());
+        kernels.unpack_floats(format, Rows::of(w, rows), width, floats);
         acc.fill(0.0);
-        for s in 0..strips {
-            let k = w.cols();
-            let shape = Gemm { m: t, n: STRIP, k, a_stride: k, b_stride: STRIP, c_stride: width };
-            kernels.gemm_floats(shape, x.float.as_slice(), panel.floats(s), &mut acc[s * STRIP..]);
-        }
+        let shape = Gemm { m: t, n: width, k, a_stride: k, b_stride: width, c_stride: width };
+        kernels.gemm_floats(shape, x.float.as_slice(), floats, acc);
     } else {
         panel.begin(strips, w.cols(), format);
         for s in 0..strips {

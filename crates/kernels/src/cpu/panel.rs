@@ -107,15 +107,8 @@ impl Panel {
         &self.min[s * n..][..n]
     }
 
-    /// Float weights of strip `s`: `[cols][16]`.
-    pub(crate) fn floats(&self, s: usize) -> &[f32] {
-        let n = STRIP * self.cols;
-        &self.floats[s * n..][..n]
-    }
-
-    /// The same, writable.
-    pub(super) fn floats_mut(&mut self, s: usize) -> &mut [f32] {
-        let n = STRIP * self.cols;
-        &mut self.floats[s * n..][..n]
+    /// Float weights of all strips: `[cols][16 · strips]`.
+    pub(super) fn floats_mut(&mut self) -> &mut [f32] {
+        &mut self.floats[..self.strips * STRIP * self.cols]
     }
 }

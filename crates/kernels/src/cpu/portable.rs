@@ -241,65 +241,84 @@ fn gemv_blocks<B: Block>(rows: Rows<'_>, x: &QuantRows, acc: &mut [f32]) {
     }
 }
 
-/// Calls `$body` with `$row` reading float `i` of a row of blocks.
+/// Calls a function that is generic over the bytes of a float with the way to read one.
 macro_rules! with_floats {
-    ($format:expr, $bytes:expr, $row:ident => $body:expr) => {
+    ($format:expr, $function:ident[$($generic:tt),*]($($arg:expr),*)) => {
         match $format {
-            Format::F32 => {
-                let $row = floats($bytes, f32::from_le_bytes);
-                $body
-            }
-            Format::F16 => {
-                let $row = floats($bytes, |b| f16_to_f32(u16::from_le_bytes(b)));
-                $body
-            }
-            Format::Bf16 => {
-                let $row = floats($bytes, |b| bf16_to_f32(u16::from_le_bytes(b)));
-                $body
-            }
+            Format::F32 => $function::<$($generic,)* 4>($($arg,)* f32::from_le_bytes),
+            Format::F16 => $function::<$($generic,)* 2>($($arg,)* |b| f16_to_f32(u16::from_le_bytes(b))),
+            Format::Bf16 => $function::<$($generic,)* 2>($($arg,)* |b| bf16_to_f32(u16::from_le_bytes(b))),
             _ => unreachable!("not a float format"),
         }
     };
 }
 
 #[inline(always)]
-fn floats<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f32 + Copy) -> impl Fn(usize) -> [f32; 16] {
-    let chunks = bytes.as_chunks::<N>().0;
-    move |at| std::array::from_fn(|i| chunks.get(at + i).map_or(0.0, |b| read(*b)))
+pub(crate) fn unpack_floats(format: Format, rows: Rows<'_>, stride: usize, out: &mut [f32]) {
+    with_floats!(format, unpack_rows[](rows, stride, out))
 }
 
 #[inline(always)]
-pub(crate) fn unpack_floats(format: Format, rows: Rows<'_>, strip: &mut [f32]) {
-    let strip = strip.as_chunks_mut::<STRIP>().0;
+fn unpack_rows<const N: usize>(
+    rows: Rows<'_>,
+    stride: usize,
+    out: &mut [f32],
+    read: impl Fn([u8; N]) -> f32,
+) {
     for r in 0..rows.count {
-        with_floats!(format, rows.row(r), row => {
-            for (c, out) in strip.chunks_mut(16).enumerate() {
-                for (out, w) in out.iter_mut().zip(row(c * 16)) {
-                    out[r] = w;
-                }
-            }
-        });
+        let weights = rows.row(r).as_chunks::<N>().0;
+        for (w, out) in weights.iter().zip(out[r..].iter_mut().step_by(stride)) {
+            *out = read(*w);
+        }
     }
 }
 
 #[inline(always)]
 pub(crate) fn gemv_floats<const FMA: bool>(format: Format, rows: Rows<'_>, x: &Tensor, acc: &mut [f32]) {
+    match x.rows() {
+        1 => with_floats!(format, dot_rows[FMA, 1](rows, x, acc)),
+        2 => with_floats!(format, dot_rows[FMA, 2](rows, x, acc)),
+        3 => with_floats!(format, dot_rows[FMA, 3](rows, x, acc)),
+        4 => with_floats!(format, dot_rows[FMA, 4](rows, x, acc)),
+        5 => with_floats!(format, dot_rows[FMA, 5](rows, x, acc)),
+        6 => with_floats!(format, dot_rows[FMA, 6](rows, x, acc)),
+        7 => with_floats!(format, dot_rows[FMA, 7](rows, x, acc)),
+        8 => with_floats!(format, dot_rows[FMA, 8](rows, x, acc)),
+        n => unreachable!("{n} rows are not few"),
+    }
+}
+
+#[inline(always)]
+fn dot_rows<const FMA: bool, const T: usize, const N: usize>(
+    rows: Rows<'_>,
+    x: &Tensor,
+    acc: &mut [f32],
+    read: impl Fn([u8; N]) -> f32,
+) {
+    let x: [_; T] = std::array::from_fn(|t| x.row(t).as_chunks::<16>());
     for r in 0..rows.count {
-        with_floats!(format, rows.row(r), row => {
-            let mut sums = [[0.0f32; 16]; super::FEW_ROWS];
-            for at in (0..x.cols()).step_by(16) {
-                let w = row(at);
-                for (t, sums) in sums[..x.rows()].iter_mut().enumerate() {
-                    let x = &x.row(t)[at..];
-                    for (i, &x) in x.iter().take(16).enumerate() {
-                        sums[i] = fma::<FMA>(x, w[i], sums[i]);
-                    }
+        let (whole, rest) = rows.row(r).as_chunks::<N>().0.as_chunks::<16>();
+        let mut sums = [[0.0f32; 16]; T];
+        for (c, w) in whole.iter().enumerate() {
+            let mut wide = [0.0f32; 16];
+            for i in 0..16 {
+                wide[i] = read(w[i]);
+            }
+            for t in 0..T {
+                let x = &x[t].0[c];
+                for i in 0..16 {
+                    sums[t][i] = fma::<FMA>(x[i], wide[i], sums[t][i]);
                 }
             }
-            for t in 0..x.rows() {
-                acc[t * rows.count + r] = sum16(sums[t]);
+        }
+        for (i, w) in rest.iter().enumerate() {
+            for t in 0..T {
+                sums[t][i] = fma::<FMA>(x[t].1[i], read(*w), sums[t][i]);
             }
-        });
+        }
+        for t in 0..T {
+            acc[t * rows.count + r] = sum16(sums[t]);
+        }
     }
 }
 

@@ -59,7 +59,7 @@ macro_rules! compiled_for_avx512 {
 compiled_for_avx512! {
     norm(x: &[f32], norm: &Norm<'_>, out: &mut [f32]);
     quantize(x: &[f32], out: QuantRow<'_>);
-    unpack_floats(format: Format, rows: Rows<'_>, strip: &mut [f32]);
+    unpack_floats(format: Format, rows: Rows<'_>, stride: usize, out: &mut [f32]);
     gemv_floats::true(format: Format, rows: Rows<'_>, x: &Tensor, acc: &mut [f32]);
     silu_mul::true(gate: &mut [f32], up: &[f32]);
     rotate(head: &mut [f32], cos: &[f32], sin: &[f32], pairing: Pairing);

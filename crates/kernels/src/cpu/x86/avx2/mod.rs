@@ -53,7 +53,7 @@ compiled_here! {
     norm(x: &[f32], norm: &Norm<'_>, out: &mut [f32]) = portable::norm;
     quantize(x: &[f32], out: QuantRow<'_>) = portable::quantize;
     unpack(format: Format, rows: Rows<'_>, strip: StripMut<'_>) = portable::unpack;
-    unpack_floats(format: Format, rows: Rows<'_>, strip: &mut [f32]) = portable::unpack_floats;
+    unpack_floats(format: Format, rows: Rows<'_>, stride: usize, out: &mut [f32]) = portable::unpack_floats;
     gemv_floats(format: Format, rows: Rows<'_>, x: &Tensor, acc: &mut [f32]) = portable::gemv_floats::<true>;
     silu_mul(gate: &mut [f32], up: &[f32]) = portable::silu_mul::<true>;
     rotate(head: &mut [f32], cos: &[f32], sin: &[f32], pairing: Pairing) = portable::rotate;
