@@ -197,10 +197,10 @@ impl IntoResponse for ApiError {
 pub(crate) enum GateErrors {
     /// The API key is missing or wrong (`invalid_api_key`).
     #[response(status = 401)]
-    Unauthorized(#[to_schema] ErrorResponse),
+    Unauthorized(ErrorResponse),
     /// The request comes from a web page or for a host that is not allowed (`host_not_allowed`, `origin_not_allowed`, `cross_site`).
     #[response(status = 403)]
-    Forbidden(#[to_schema] ErrorResponse),
+    Forbidden(ErrorResponse),
 }
 
 /// What a route that generates may answer, for the API document.
@@ -210,26 +210,26 @@ pub(crate) enum GenerationErrors {
     /// The request is wrong (`invalid_json`, `invalid_value`), asks for what this server does not do
     /// (`unsupported_parameter`), or does not fit (`context_length_exceeded`).
     #[response(status = 400)]
-    Invalid(#[to_schema] ErrorResponse),
+    Invalid(ErrorResponse),
     /// There is no such model (`model_not_found`).
     #[response(status = 404)]
-    UnknownModel(#[to_schema] ErrorResponse),
+    UnknownModel(ErrorResponse),
     /// The body did not arrive in time (`body_timeout`).
     #[response(status = 408)]
-    TooSlow(#[to_schema] ErrorResponse),
+    TooSlow(ErrorResponse),
     /// The body is too large (`body_too_large`).
     #[response(status = 413)]
-    TooLarge(#[to_schema] ErrorResponse),
+    TooLarge(ErrorResponse),
     /// The body is not `application/json` (`unsupported_media_type`).
     #[response(status = 415)]
-    NotJson(#[to_schema] ErrorResponse),
+    NotJson(ErrorResponse),
     /// Too many requests wait (`server_busy`); `Retry-After` says how many seconds to wait.
     #[response(status = 429)]
-    Busy(#[to_schema] ErrorResponse),
+    Busy(ErrorResponse),
     /// The engine failed (`engine_error`, `internal_error`).
     #[response(status = 500)]
-    Failed(#[to_schema] ErrorResponse),
+    Failed(ErrorResponse),
     /// The model is still being loaded, or could not be (`model_loading`, `model_load_failed`, `engine_stopped`).
     #[response(status = 503)]
-    Unavailable(#[to_schema] ErrorResponse),
+    Unavailable(ErrorResponse),
 }

@@ -355,13 +355,19 @@ async fn what_would_be_ignored_is_refused() {
 }
 
 #[tokio::test]
-async fn a_model_without_the_tokens_fills_no_middle() {
+async fn the_middle_is_filled_between_prompt_and_suffix() {
     let app = tiny_app();
-    if common::model().tokenizer.fim().is_none() {
-        let body = text(json!({"prompt": "fn add(", "suffix": "}"}));
-        refused(&app, TEXT, body, 400, "unsupported_parameter", "suffix").await;
-    }
-    ok(&app, TEXT, &text(json!({"suffix": ""}))).await;
+    let tokens = common::model().fim_prompt("fn add(", "}").expect("the fixture has the tokens for it");
+    let filled = ok(&app, TEXT, &text(json!({"prompt": "fn add(", "suffix": "}"}))).await;
+    let by_hand = ok(&app, TEXT, &text(json!({"prompt": tokens}))).await;
+    assert_eq!(filled["choices"][0]["text"], by_hand["choices"][0]["text"]);
+    assert_eq!(filled["usage"]["prompt_tokens"], tokens.len());
+    let without = ok(&app, TEXT, &text(json!({"suffix": ""}))).await;
+    assert_eq!(
+        without["choices"],
+        ok(&app, TEXT, &text(json!({}))).await["choices"],
+        "an empty suffix is none"
+    );
 }
 
 #[tokio::test]
