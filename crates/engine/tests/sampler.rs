@@ -1,4 +1,5 @@
 //! Tokens are drawn from the distribution that the settings describe.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use engine::sampler::{SampleError, Sampler};
 use engine::{Sampling, SubmitError};

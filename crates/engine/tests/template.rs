@@ -1,5 +1,6 @@
 //! Conversations are written down as transformers writes them, and what a message says stays text.
 //! `template/make_reference.py` made the references.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 #[path = "template/any_template.rs"]
 mod any_template;

@@ -1,5 +1,10 @@
 //! Templates come out of files made by strangers. Whatever one does, rendering it ends, with a typed error or a
 //! bounded text, in little memory. This is a file of its own because it measures the memory of its process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests may fail the test, and a time is shown"
+)]
 
 use engine::gguf::{Gguf, Metadata};
 use engine::text::{ChatTemplate, Message, TextError, Tokenizer};

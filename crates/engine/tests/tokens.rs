@@ -1,5 +1,6 @@
 //! Tokens are those of the tokenizers that the models were trained with: Hugging Face's `tokenizers` and
 //! SentencePiece. `tokens/make_tiny.py` made the committed references, `tokens/prepare.py` makes the large ones.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 #[path = "tokens/any_vocabulary.rs"]
 mod any_vocabulary;

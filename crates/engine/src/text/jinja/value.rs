@@ -14,11 +14,14 @@ pub(super) enum Value<'a> {
     Str(Rc<str>),
     List(Rc<Nested<Value<'a>>>),
     Map(Rc<Nested<(Rc<str>, Value<'a>)>>),
-    Namespace(Rc<RefCell<Vec<(Rc<str>, Value<'a>)>>>),
+    Namespace(Rc<RefCell<Attributes<'a>>>),
     Loop(Rc<Loop<'a>>),
     Macro(&'a ast::Macro<'a>),
     Function(&'static str),
 }
+
+/// What `{% set namespace.attribute = value %}` changes.
+pub(super) type Attributes<'a> = Vec<(Rc<str>, Value<'a>)>;
 
 /// Items with the depth to which they nest.
 pub(super) struct Nested<T> {
