@@ -65,13 +65,19 @@ def exact(programs: Path, exact_model: Path, text: Path, target: Path, threads: 
 
 
 def llama_cpp(programs: Path, model: Path, base: Path, threads: int) -> dict:
+    """Kept beside the base: it changes only with the model and the peer's version."""
+    kept = base.with_suffix(".llama.json")
+    if kept.exists():
+        return json.loads(kept.read_text())
     out = perplexity(programs, model, threads, "--kl-divergence-base", base, "--kl-divergence")
     mean = re.search(r"Mean\s+KLD:\s*([\d.]+)\s*±\s*([\d.]+)", out)
     same = re.search(r"Same top p:\s*([\d.]+)\s*±", out)
     if not mean or not same:
         raise SystemExit(f"llama-perplexity printed no divergence:\n{out[-2000:]}")
-    return {"program": "llama.cpp", "mean_kl": float(mean[1]), "mean_kl_error": float(mean[2]),
-            "top1_agreement": float(same[1]) / 100, "what": "512 tokens at once"}  # fmt: skip
+    row = {"program": "llama.cpp", "mean_kl": float(mean[1]), "mean_kl_error": float(mean[2]),
+           "top1_agreement": float(same[1]) / 100, "what": "512 tokens at once"}  # fmt: skip
+    kept.write_text(json.dumps(row))
+    return row
 
 
 def hone(model: Path, base: Path, threads: int, batch: int) -> dict:
@@ -79,6 +85,7 @@ def hone(model: Path, base: Path, threads: int, batch: int) -> dict:
     command += [str(model), str(base), "--threads", str(threads), "--batch", str(batch)]
     found = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout)
     what = f"{batch} tokens at once, {found['device']}"
+    found |= {key: round(found[key], 6) for key in ("mean_kl", "mean_kl_error", "top1_agreement")}
     return {key: found[key] for key in FIELDS if key in found} | {"program": "hone", "what": what}
 
 
