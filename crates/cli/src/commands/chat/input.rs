@@ -127,6 +127,7 @@ mod tests {
     #[test]
     fn a_backslash_goes_on() {
         assert_eq!(messages(&["a\\", "/help\\", "c"]), ["a\n/help\nc"]);
+        assert_eq!(messages(&["/help\\", "me"]), ["/help\nme"], "a command is one line");
         assert!(inputs(&["a\\"]).1);
     }
 
