@@ -121,7 +121,8 @@ impl Known {
         ends.sort_unstable();
         ends.dedup();
         let bos = declared(metadata, "bos", size)?;
-        let unknown = declared(metadata, "unknown", size)?;
+        // Text that has no token must not become one that begins or ends a text.
+        let unknown = declared(metadata, "unknown", size)?.filter(|&id| vocab.kind(id) != Kind::Control);
         Ok(Known { bos, eos, unknown, fim, ends })
     }
 }
