@@ -127,13 +127,13 @@ def stop(hone: str, model: str) -> None:
     t.type(CTRL_C)
     t.expect(r"\(stopped\)")
     t.expect("> ")
-    t.type("/reset\r")
-    t.expect("> ")
-    t.type("What is 2+2?\r")
-    t.expect(r"4\.")
+    t.type("/save story.json\r")
+    t.expect("saved to story.json")
     t.expect("> ")
     t.type(CTRL_D)
     assert t.leave() == 0
+    story = json.loads(pathlib.Path("story.json").read_text())["messages"]
+    assert [m["role"] for m in story] == ["user", "assistant"] and story[1]["content"].strip(), story
 
 
 if __name__ == "__main__":
