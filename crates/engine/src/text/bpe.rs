@@ -1,3 +1,5 @@
+//! Byte-level BPE, the tokenizer of GPT-2, Llama 3, Qwen and SmolLM2.
+
 use super::TextError;
 use super::merge::{Merger, NONE};
 use super::split::Split;

@@ -1,3 +1,5 @@
+//! Bytes of tokens become text, while they come.
+
 use super::Tokenizer;
 
 /// Turns a stream of tokens into text. A token may be half a character: what comes out is always valid UTF-8,

@@ -1,3 +1,5 @@
+//! What can go wrong between text and tokens.
+
 use crate::gguf::GgufError;
 
 /// Why a tokenizer or template could not be made, or a text could not become tokens.

@@ -1,3 +1,5 @@
+//! Marks in messages that spell control tokens.
+
 use super::template::Message;
 use super::{TextError, Tokenizer};
 use std::collections::HashSet;

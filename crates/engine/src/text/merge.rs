@@ -1,3 +1,5 @@
+//! The merging that both kinds of BPE share.
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 

@@ -1,3 +1,5 @@
+//! SentencePiece's BPE, the tokenizer of Llama 2 and Mistral.
+
 use super::TextError;
 use super::merge::{Merger, NONE, Symbol};
 use super::vocab::{Kind, Vocab};

@@ -1,3 +1,5 @@
+//! Where words end.
+
 use unicode_general_category::{GeneralCategory, get_general_category};
 
 /// How a text is cut into words before byte pairs are merged; merges never cross a word's end.

@@ -1,3 +1,5 @@
+//! Where an answer ends because a stop string came.
+
 /// Ends a stream of text at the first stop string, however the text is cut into pieces.
 ///
 /// Text that may be the beginning of a stop string is held back until it is certain. One automaton step a

@@ -1,3 +1,5 @@
+//! A conversation becomes tokens.
+
 use super::jinja::{self, Fault, Limits};
 use super::marks::Marks;
 use super::{TextError, Tokenizer};

@@ -1,3 +1,5 @@
+//! A vocabulary, with its way to encode.
+
 use super::TextError;
 use super::bpe::{self, Bpe};
 use super::decoder::text_of;

@@ -1,3 +1,5 @@
+//! Tokens by id, and ids by text.
+
 use super::TextError;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;

@@ -1,4 +1,7 @@
+//! Walks a parsed template and writes its text.
+
 use super::builtins::{self, Args};
+use super::operators;
 use super::value::{Loop, Meter, Value};
 use super::{Fault, Limits};
 use minijinja::machinery::ast::{self, BinOpKind, CallArg, CompareOpKind, Expr, Stmt, UnaryOpKind};
@@ -312,7 +315,7 @@ impl<'a> Evaluator<'a> {
                             key.int().and_then(|n| n.checked_add(1)).filter(|n| *n != 0).map(Value::Int),
                             None,
                         ];
-                        builtins::slice(&value, &parts, &self.meter)?
+                        operators::slice(&value, &parts, &self.meter)?
                     }
                     (_, Value::Undefined) => return Err(Fault::wrong("an undefined value has no items")),
                     _ => Value::Undefined,
@@ -324,7 +327,7 @@ impl<'a> Evaluator<'a> {
                 for (part, given) in parts.iter_mut().zip([&slice.start, &slice.stop, &slice.step]) {
                     *part = given.as_ref().map(|given| self.expression(given)).transpose()?;
                 }
-                builtins::slice(&value, &parts, &self.meter)?
+                operators::slice(&value, &parts, &self.meter)?
             }
             Expr::Call(call) => return self.call(call),
         })
@@ -412,7 +415,7 @@ impl<'a> Evaluator<'a> {
             BinOpKind::Gt => compared(CompareOpKind::Gt),
             BinOpKind::Gte => compared(CompareOpKind::Gte),
             BinOpKind::In => compared(CompareOpKind::In),
-            op => builtins::arithmetic(op, &left, &right, &self.meter),
+            op => operators::arithmetic(op, &left, &right, &self.meter),
         }
     }
 
@@ -421,12 +424,14 @@ impl<'a> Evaluator<'a> {
         Ok(match op {
             CompareOpKind::Eq => left.equals(right, &self.meter)?,
             CompareOpKind::Ne => !left.equals(right, &self.meter)?,
-            CompareOpKind::In => builtins::contains(right, left, &self.meter)?,
-            CompareOpKind::NotIn => !builtins::contains(right, left, &self.meter)?,
-            CompareOpKind::Lt => builtins::order(left, right, &self.meter)? == Some(Less),
-            CompareOpKind::Lte => matches!(builtins::order(left, right, &self.meter)?, Some(Less | Equal)),
-            CompareOpKind::Gt => builtins::order(left, right, &self.meter)? == Some(Greater),
-            CompareOpKind::Gte => matches!(builtins::order(left, right, &self.meter)?, Some(Greater | Equal)),
+            CompareOpKind::In => operators::contains(right, left, &self.meter)?,
+            CompareOpKind::NotIn => !operators::contains(right, left, &self.meter)?,
+            CompareOpKind::Lt => operators::order(left, right, &self.meter)? == Some(Less),
+            CompareOpKind::Lte => matches!(operators::order(left, right, &self.meter)?, Some(Less | Equal)),
+            CompareOpKind::Gt => operators::order(left, right, &self.meter)? == Some(Greater),
+            CompareOpKind::Gte => {
+                matches!(operators::order(left, right, &self.meter)?, Some(Greater | Equal))
+            }
         })
     }
 

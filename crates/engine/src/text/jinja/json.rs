@@ -1,3 +1,5 @@
+//! Values as JSON, in Python's notation.
+
 use super::Fault;
 use super::value::{Meter, Value};
 use std::fmt::Write;

@@ -10,6 +10,7 @@
 mod builtins;
 mod eval;
 mod json;
+mod operators;
 mod time;
 mod value;
 

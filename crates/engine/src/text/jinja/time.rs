@@ -1,3 +1,5 @@
+//! The date, as templates write it into system prompts.
+
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,3 +1,5 @@
+//! What expressions give, and the meter that pays for looking at it.
+
 use super::Fault;
 use minijinja::machinery::ast;
 use std::cell::{Cell, RefCell};
