@@ -18,10 +18,10 @@ mod cache;
 mod scheduler;
 mod engine;
 
-pub use model::{Batch, Model, ModelError, ModelInfo, Scratch};
 pub use engine::{Engine, EngineError, EngineOptions, Generation};
+pub use model::{Batch, Model, ModelError, ModelInfo, Scratch};
 pub use queue::Stats;
-pub use ticket::Ticket;
 pub use request::{
     Event, FinishReason, Request, Sampling, SubmitError, Timings, TokenInfo, TopLogprob, Usage,
 };
+pub use ticket::Ticket;
