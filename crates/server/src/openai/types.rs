@@ -33,7 +33,8 @@ pub(crate) struct Generation {
     pub(crate) n: Option<u32>,
     /// The answer ends before any of these.
     pub(crate) stop: Option<Stop>,
-    /// Equal requests with equal seeds get equal answers. Answer `i` of several uses `seed + i`.
+    /// Equal requests with equal seeds get equal answers, as long as equally much of the prompt is cached: a
+    /// cached prompt is rounded differently. Answer `i` of several uses `seed + i`.
     pub(crate) seed: Option<i64>,
     /// 0 always takes the most likely token; more is more varied.
     #[schema(minimum = 0, maximum = 2, default = 0.7)]
