@@ -11,6 +11,9 @@ use crate::cpu::activations::QuantRows;
 use crate::cpu::panel::Rows;
 use std::arch::x86_64::*;
 
+/// Bytes of weights that are asked for ahead of their use: the processor's own prefetch stops at each page.
+const AHEAD: usize = 4096;
+
 /// See `Kernels::gemv`.
 ///
 /// # Safety
@@ -116,6 +119,9 @@ unsafe fn one_pass<F: Blocks, const T: usize>(
     acc: &mut [__m512; T],
 ) {
     let (group, count) = (k / F::GROUP, len / F::GROUP);
+    for line in (k / F::LEN * F::BYTES..(k + len) / F::LEN * F::BYTES).step_by(64) {
+        _mm_prefetch::<_MM_HINT_T0>(w.as_ptr().wrapping_add(line + AHEAD).cast());
+    }
     // SAFETY: the caller's.
     unsafe {
         let (d, m) = F::scales(w.as_ptr(), group, count);
