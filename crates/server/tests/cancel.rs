@@ -90,36 +90,38 @@ async fn a_thousand_clients_go_away() {
     assert!(live.is_healthy().await);
 }
 
-/// Eight answers, of which four wait: it takes a while until the last one is complete.
-fn ask_much(stream: bool) -> Value {
-    json!({"model": NAME, "prompt": "Once", "max_tokens": 1900, "n": 8, "temperature": 0, "stream": stream})
+/// Eight answers, of which four wait: it takes a while until the last one is complete. A random model may
+/// end them soon all the same, so several prompts are tried.
+async fn leave(live: &Live, stream: bool) {
+    for attempt in 0..50 {
+        let prompt = format!("Once {attempt}");
+        let ask = json!({"model": NAME, "prompt": prompt, "max_tokens": 1900, "n": 8, "stream": stream});
+        let before = live.engine.stats().generated_tokens_total;
+        let mut client = live.sent(&live.post("/v1/completions", &ask)).await;
+        if stream {
+            read_until(&mut client, "data: ").await;
+        }
+        while live.engine.stats().generated_tokens_total == before {
+            sleep(Duration::from_millis(1)).await;
+        }
+        drop(client);
+        while busy(&live.engine.stats()) > 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        if live.engine.stats().cancelled_total > 0 {
+            return;
+        }
+    }
+    panic!("no answer was stopped: {:?}", live.engine.stats());
 }
 
 /// A whole answer writes nothing until its end: only the closed socket tells.
 #[tokio::test]
 async fn a_whole_answer_stops_when_its_client_goes() {
-    let live = Live::start(EngineOptions::default(), Limits::default()).await;
-    let client = live.sent(&live.post("/v1/completions", &ask_much(false))).await;
-    while live.engine.stats().generated_tokens_total == 0 {
-        sleep(Duration::from_millis(1)).await;
-    }
-    drop(client);
-    while busy(&live.engine.stats()) > 0 {
-        sleep(Duration::from_millis(1)).await;
-    }
-    let stats = live.engine.stats();
-    assert!(stats.requests_total == 8 && stats.cancelled_total > 0, "{stats:?}");
+    leave(&Live::start(EngineOptions::default(), Limits::default()).await, false).await;
 }
 
 #[tokio::test]
 async fn a_stream_stops_when_its_client_goes() {
-    let live = Live::start(EngineOptions::default(), Limits::default()).await;
-    let mut client = live.sent(&live.post("/v1/completions", &ask_much(true))).await;
-    read_until(&mut client, "data: ").await;
-    drop(client);
-    while busy(&live.engine.stats()) > 0 {
-        sleep(Duration::from_millis(1)).await;
-    }
-    let stats = live.engine.stats();
-    assert!(stats.requests_total == 8 && stats.cancelled_total > 0, "{stats:?}");
+    leave(&Live::start(EngineOptions::default(), Limits::default()).await, true).await;
 }

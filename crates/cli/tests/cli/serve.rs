@@ -70,7 +70,9 @@ fn it_answers_and_ends_in_good_order() {
         let question = r#"{"model":"llama","max_tokens":4,"messages":[{"role":"user","content":"hi"}]}"#;
         let (status, answer) = server.request("POST", "/v1/chat/completions", question);
         assert_eq!(status, 200, "{answer}");
-        assert!(answer.contains("\"completion_tokens\":4"), "{answer}");
+        // A random model may end its turn early.
+        let counted = (1..=4).any(|n| answer.contains(&format!("\"completion_tokens\":{n},")));
+        assert!(counted, "{answer}");
 
         crate::support::signal(signal, server.child.id());
         let run = server.end();
@@ -82,8 +84,8 @@ fn it_answers_and_ends_in_good_order() {
 #[cfg(unix)]
 #[test]
 fn flags_reach_the_engine() {
-    let server =
-        Server::start(&Hone::with_model(), &["--context", "64", "--parallel", "2", "--threads", "1"]);
+    let hone = Hone::with_model();
+    let server = Server::start(&hone, &["--context", "64", "--parallel", "2", "--threads", "1"]);
     server.until_healthy();
     crate::support::signal("TERM", server.child.id());
     let said = server.end().stderr;
