@@ -140,14 +140,14 @@ def commit() -> str:
     return git("rev-parse", "--short", "HEAD") + ("-dirty" if git("status", "--porcelain", "-uno") else "")
 
 
-def record(rows: list[dict]) -> Path:
-    """Appends to bench/record/<machine>/<date>.csv."""
+def record(rows: list[dict], fields: list[str], kind: str = "") -> Path:
+    """Appends to bench/record/<machine>/<date><kind>.csv."""
     machine = re.sub(r"[^a-z0-9]+", "-", f"{processor()} {os.cpu_count()} cores".lower()).strip("-")
-    path = ROOT / "bench/record" / machine / f"{datetime.date.today()}.csv"
+    path = ROOT / "bench/record" / machine / f"{datetime.date.today()}{kind}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     new = not path.exists()
     with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
+        writer = csv.DictWriter(file, fields, lineterminator="\n")
         if new:
             writer.writeheader()
         writer.writerows(rows)
@@ -187,7 +187,7 @@ def main() -> None:
     if not rows:
         raise SystemExit(f"no case starts with {args.only}: {' '.join(table)}")
     if not args.no_record:
-        print(f"recorded in {record(rows).relative_to(ROOT)}")
+        print(f"recorded in {record(rows, FIELDS).relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

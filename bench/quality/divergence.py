@@ -11,7 +11,6 @@ usage: bench/quality/divergence.py [--model GGUF] [--chunks N] [--threads N] [--
 """
 
 import argparse
-import csv
 import datetime
 import gzip
 import json
@@ -89,20 +88,6 @@ def hone(model: Path, base: Path, threads: int, batch: int) -> dict:
     return {key: found[key] for key in FIELDS if key in found} | {"program": "hone", "what": what}
 
 
-def record(rows: list[dict]) -> Path:
-    """Appends to bench/record/<machine>/<date>-quality.csv."""
-    machine = re.sub(r"[^a-z0-9]+", "-", f"{compare.processor()} {os.cpu_count()} cores".lower()).strip("-")
-    path = ROOT / "bench/record" / machine / f"{datetime.date.today()}-quality.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerows(rows)
-    return path
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     starter = ROOT / ".cache/models/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -132,7 +117,7 @@ def main() -> None:
         print(f"{row['program']:10} mean KL {row['mean_kl']:.6f} ± {row['mean_kl_error']:.6f}   "
               f"same top token {100 * row['top1_agreement']:.3f} %   {row['what']}")  # fmt: skip
     if not args.no_record:
-        print(f"recorded in {record(rows).relative_to(ROOT)}")
+        print(f"recorded in {compare.record(rows, FIELDS, '-quality').relative_to(ROOT)}")
     worse = [row for row in ours if row["mean_kl"] > rows[0]["mean_kl"] or row["top1_agreement"] < rows[0]["top1_agreement"]]
     if worse:
         raise SystemExit("hone is further from f32 than llama.cpp")
