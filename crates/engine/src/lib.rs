@@ -7,6 +7,7 @@
 pub mod gguf;
 pub mod text;
 pub mod model;
+pub mod adapter;
 mod request;
 pub mod sampler;
 mod machine;
