@@ -218,9 +218,10 @@ fn the_starter_model_is_near_transformers_on_the_fast_device() {
     let Some(path) = starter_model() else { return };
     let model = Model::open(&path).unwrap();
     let expected = Gguf::open(&fixtures::path("starter.gguf")).unwrap();
-    // 8-bit activations through 30 layers: llama.cpp's are as far off.
+    // 8-bit activations through 30 layers: llama.cpp's are as far off. The worst row depends on the order of
+    // summation, so on the instruction set: 0.02 to 0.04.
     let worst = starter_distance(&model, &cpu(), expected.metadata());
-    assert!(worst <= 0.03, "{worst}");
+    assert!(worst <= 0.05, "{worst}");
 }
 
 /// Greatest distance over all prompts and rows of `starter.gguf`.

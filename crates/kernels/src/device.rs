@@ -2,10 +2,12 @@
 //!
 //! A model is a sequence of these operations and nothing else. Each is one parallel job, so a decoder
 //! layer costs five barriers: qkv, attend, output, gate-up, down. A new device is a folder with the same
-//! file names as `reference/`, held to it by `tests/ops.rs`.
+//! file names as `reference/`, held to it by `tests/ops.rs`. What training asks for beyond the forward pass stands
+//! behind each operation; the types of its arguments are in `gradient.rs`.
 //!
-//! Letters: `T` rows of the batch (tokens of all its sequences), `D` model width, `N` output width.
+//! Letters: `T` rows of the batch (tokens of all its sequences), `D` model width, `N` output width, `R` rank.
 
+use crate::gradient::{LinearGrad, Lora, LoraGrad};
 use crate::{KV_BLOCK, KvStore, Matrix, Tensor};
 use std::ops::Range;
 
@@ -20,8 +22,30 @@ pub trait Device: Send + Sync {
     /// `job.out = norm(x) · job.weightᵀ + job.bias` for every job, all of them reading the same `x [T, D]`.
     fn linear(&self, x: &Tensor, norm: Option<Norm<'_>>, jobs: &mut [Linear<'_>]);
 
+    /// `dx = Σ job.dy · job.weight` over the jobs, whose layers all read the same input. `dx [T, D]`.
+    fn linear_backward(&self, jobs: &[LinearGrad<'_>], dx: &mut Tensor);
+
+    /// `job.out += scale · (norm(x) · aᵀ) · b` for the rows of every job's updates.
+    fn lora(&self, x: &Tensor, norm: Option<Norm<'_>>, jobs: &mut [Lora<'_>]);
+
+    /// Adds the gradients of every job's `a` and `b`, and of `x` to `dx`. `x [T, D]` is the input itself, after
+    /// its norm.
+    fn lora_backward(&self, x: &Tensor, jobs: &mut [LoraGrad<'_>], dx: Option<&mut Tensor>);
+
+    /// RMSNorm by rows, on its own. `x, out [T, D]`.
+    fn norm(&self, x: &Tensor, norm: Norm<'_>, out: &mut Tensor);
+
+    /// `dx += dy · ∂norm(x)/∂x`; the weight is frozen.
+    fn norm_backward(&self, x: &Tensor, norm: Norm<'_>, dy: &Tensor, dx: &mut Tensor);
+
     /// SwiGLU: `out = silu(norm(x) · gateᵀ) ⊙ (norm(x) · upᵀ)`. `gate, up [N, D]`, `out [T, N]`.
     fn gated(&self, x: &Tensor, norm: Option<Norm<'_>>, gate: &Matrix, up: &Matrix, out: &mut Tensor);
+
+    /// The second half of [`Device::gated`] on its own: `out = silu(gate) ⊙ up`, all `[T, N]`.
+    fn swiglu(&self, gate: &Tensor, up: &Tensor, out: &mut Tensor);
+
+    /// Replaces `gate` and `up` with their gradients, given that of `silu(gate) ⊙ up`.
+    fn swiglu_backward(&self, gate: &mut Tensor, up: &mut Tensor, dout: &Tensor);
 
     /// Normalises q and k per head where the model does, rotates them, appends k and v to the cache, and
     /// writes causal attention of q over the cache to `out`.
@@ -35,6 +59,22 @@ pub trait Device: Send + Sync {
         kv: &mut KvStore,
         out: &mut Tensor,
     );
+
+    /// Gradients of [`Device::attend`] over spans that begin at position 0. Takes q and k as the forward pass left
+    /// them, normalised and rotated; `dq` and `dk` are the gradients of what went into the rotation.
+    /// `q, out, dout, dq [T, heads.q · dim]`, `k, v, dk, dv [T, heads.kv · dim]`.
+    fn attend_backward(
+        &self,
+        op: &Attend<'_>,
+        forward: &Attended<'_>,
+        dq: &mut Tensor,
+        dk: &mut Tensor,
+        dv: &mut Tensor,
+    );
+
+    /// `losses[t] = -ln softmax(logits[t])[targets[t]]`; `logits [T, V]` become their gradients,
+    /// `softmax(logits) - onehot(target)`.
+    fn cross_entropy(&self, logits: &mut Tensor, targets: &[u32], losses: &mut [f32]);
 }
 
 /// RMSNorm: `x / sqrt(mean(x²) + eps) ⊙ weight`.
@@ -74,6 +114,21 @@ pub struct Attend<'a> {
     pub layer: usize,
     /// The sequences in this batch; their rows tile `0..T`.
     pub spans: &'a [Span<'a>],
+}
+
+/// What the forward pass of attention left behind, and the gradient of its result.
+#[derive(Clone, Copy)]
+pub struct Attended<'a> {
+    /// Rotated queries.
+    pub q: &'a Tensor,
+    /// Rotated keys.
+    pub k: &'a Tensor,
+    /// Values.
+    pub v: &'a Tensor,
+    /// The result.
+    pub out: &'a Tensor,
+    /// The gradient of the result.
+    pub dout: &'a Tensor,
 }
 
 /// Grouped-query attention: `q` is a multiple of `kv`.

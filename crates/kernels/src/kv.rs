@@ -10,6 +10,8 @@ pub const KV_BLOCK: usize = 64;
 /// How keys and values are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KvFormat {
+    /// Single precision: nothing is rounded, for training and for checks.
+    F32,
     /// Half precision.
     F16,
     /// 8 bits in groups of 32 with an f16 scale: a little over half of the memory.
@@ -42,6 +44,7 @@ impl KvFormat {
     /// The format of one head's key or value at one position.
     pub fn row_format(self) -> Format {
         match self {
+            KvFormat::F32 => Format::F32,
             KvFormat::F16 => Format::F16,
             KvFormat::Q8_0 => Format::Q8_0,
         }

@@ -9,6 +9,7 @@
 )]
 
 mod device;
+mod gradient;
 mod kv;
 mod matrix;
 mod memory;
@@ -21,7 +22,8 @@ pub mod pool;
 pub mod quant;
 pub mod reference;
 
-pub use device::{Attend, Device, Heads, Linear, Norm, Pairing, RopeRows, Span};
+pub use device::{Attend, Attended, Device, Heads, Linear, Norm, Pairing, RopeRows, Span};
+pub use gradient::{LinearGrad, Lora, LoraGrad, Update};
 pub use kv::{KV_BLOCK, KvFormat, KvShape, KvStore};
 pub use matrix::{Matrix, ShapeError};
 pub use memory::{AlignedBuf, Bytes};

@@ -1,6 +1,9 @@
 //! Every operation × format × shape × instruction set of this machine against the reference.
 
-use kernels::cpu::{Cpu, CpuOptions, FEW_ROWS};
+mod common;
+
+use common::{Random, cpu, relative_error};
+use kernels::cpu::{Cpu, FEW_ROWS};
 use kernels::detect::Isa;
 use kernels::quant::{dequantize_row, quantize_row};
 use kernels::reference::Reference;
@@ -14,52 +17,8 @@ const MOST: usize = 100;
 /// Not a multiple of 16: the last strip is never full.
 const OUTPUTS: usize = 37;
 
-/// Numbers that look like activations: a bell, with a few large ones.
-struct Random(u64);
-
-impl Random {
-    fn uniform(&mut self) -> f32 {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (self.0 >> 40) as f32 / (1u64 << 24) as f32
-    }
-
-    fn normal(&mut self) -> f32 {
-        (0..6).map(|_| self.uniform()).sum::<f32>() * 1.414 - 4.243
-    }
-
-    fn vector(&mut self, n: usize) -> Vec<f32> {
-        (0..n).map(|i| self.normal() * if i % 97 == 5 { 6.0 } else { 1.0 }).collect()
-    }
-
-    fn tensor(&mut self, rows: usize, cols: usize) -> Tensor {
-        Tensor::from_slice(rows, cols, &self.vector(rows * cols))
-    }
-
-    fn matrix(&mut self, format: Format, rows: usize, cols: usize) -> Matrix {
-        let mut bytes = vec![0; rows * format.row_bytes(cols)];
-        for row in bytes.chunks_exact_mut(format.row_bytes(cols)) {
-            // A mean that is not zero makes the minima matter.
-            let weights: Vec<f32> = self.vector(cols).iter().map(|w| 0.05 * w + 0.01).collect();
-            quantize_row(format, &weights, row);
-        }
-        Matrix::new(format, rows, cols, Bytes::copy(&bytes)).expect("bytes of the right length")
-    }
-}
-
-fn cpu(isa: Isa, threads: usize) -> Cpu {
-    Cpu::new(CpuOptions { threads: Some(threads), isa: Some(isa) }).expect("an available instruction set")
-}
-
 fn first_rows(x: &Tensor, rows: usize) -> Tensor {
     Tensor::from_slice(rows, x.cols(), &x.as_slice()[..rows * x.cols()])
-}
-
-/// `|a - b| / |b|`, norms over all elements.
-fn relative_error(a: &[f32], b: &[f32]) -> f64 {
-    assert_eq!(a.len(), b.len());
-    let square = |x: f32| f64::from(x).powi(2);
-    let error: f64 = a.iter().zip(b).map(|(a, b)| square(a - b)).sum();
-    (error / b.iter().map(|&b| square(b)).sum::<f64>()).sqrt()
 }
 
 /// What a matrix kernel rounds before it multiplies.
@@ -357,9 +316,10 @@ struct Shape {
     format: KvFormat,
 }
 
-const SHAPES: [Shape; 6] = [
+const SHAPES: [Shape; 7] = [
     shape(9, 3, 64, 64, Pairing::Interleaved, false, KvFormat::F16),
     shape(14, 2, 64, 64, Pairing::Halves, false, KvFormat::Q8_0),
+    shape(6, 2, 48, 48, Pairing::Halves, true, KvFormat::F32),
     shape(4, 1, 128, 128, Pairing::Halves, true, KvFormat::F16),
     shape(4, 4, 96, 48, Pairing::Halves, true, KvFormat::Q8_0),
     shape(2, 2, 20, 10, Pairing::Interleaved, false, KvFormat::F16),
@@ -482,6 +442,7 @@ fn attention_matches_the_reference() {
                         (KvFormat::F16, Isa::Amx) => 8e-3,
                         (KvFormat::F16, _) => 1e-4,
                         (KvFormat::Q8_0, _) => 1e-3,
+                        (KvFormat::F32, _) => 1e-5,
                     };
                     let bound = [1e-6, 1e-6, mixed][i];
                     assert!(

@@ -1,6 +1,6 @@
 //! LoRA adapters: low-rank updates beside frozen weights.
 //!
-//! `y = x·Wᵀ + scale · (x·Aᵀ)·Bᵀ` (Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021). An adapter
+//! `y = x·Wᵀ + scale · (x·Aᵀ)·B` (Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021). An adapter
 //! is never merged into the weights that are served: it is applied beside them, per sequence.
 
 use crate::model::Config;
@@ -30,7 +30,8 @@ pub enum Target {
 pub struct Lora {
     /// `[rank, in]`.
     pub a: Tensor,
-    /// `[out, rank]`, its rows in the order of the base file's rows.
+    /// `[rank, out]`, turned against what files hold: both factors lie along their wide side, as kernels read them.
+    /// Columns are in the order of the base file's rows.
     pub b: Tensor,
     /// What the product is multiplied with: alpha / rank (alpha / √rank with rank-stabilised LoRA).
     pub scale: f32,
@@ -76,7 +77,7 @@ pub enum AdapterError {
         target: &'static str,
         /// Rows of A.
         a: usize,
-        /// Columns of B.
+        /// Rows of B.
         b: usize,
     },
 }
@@ -178,12 +179,12 @@ impl Adapter {
             return Err(AdapterError::Layers { adapter: self.layers(), model: config.layers });
         }
         for (layer, target, lora) in self.iter() {
-            let (expected, found) = (target.shape(config), (lora.a.cols(), lora.b.rows()));
+            let (expected, found) = (target.shape(config), (lora.a.cols(), lora.b.cols()));
             if expected != found {
                 return Err(AdapterError::Shape { layer, target: target.gguf_name(), expected, found });
             }
-            if lora.a.rows() != lora.b.cols() {
-                let (a, b) = (lora.a.rows(), lora.b.cols());
+            if lora.a.rows() != lora.b.rows() {
+                let (a, b) = (lora.a.rows(), lora.b.rows());
                 return Err(AdapterError::Rank { layer, target: target.gguf_name(), a, b });
             }
         }

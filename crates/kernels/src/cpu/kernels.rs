@@ -8,10 +8,12 @@ use super::activations::{QuantRow, QuantRows};
 use super::panel::{Panel, Rows, StripMut};
 use super::portable;
 use crate::detect::Isa;
-use crate::{Format, KvFormat, Norm, Pairing, Tensor};
+use crate::{Format, KvFormat, Matrix, Norm, Pairing, Tensor};
+use std::ops::Range;
 
 /// The kernels of one instruction set. The pointers are `unsafe fn` because they may be called only on
 /// processors that have it; [`Kernels::of`] is the only way to a table, and checks.
+#[allow(clippy::type_complexity, reason = "a function pointer lists its arguments")]
 pub(crate) struct Kernels {
     pub(crate) isa: Isa,
     /// Name of the matrix kernel for few rows (decode) and for many (prefill).
@@ -19,6 +21,10 @@ pub(crate) struct Kernels {
 
     /// RMSNorm of one row into `out`.
     pub(crate) norm: unsafe fn(x: &[f32], norm: &Norm<'_>, out: &mut [f32]),
+    /// `dx += dy · ∂norm(x)/∂x` of one row.
+    pub(crate) norm_backward: unsafe fn(x: &[f32], norm: &Norm<'_>, dy: &[f32], dx: &mut [f32]),
+    /// `Σ a · b`.
+    pub(crate) dot: unsafe fn(a: &[f32], b: &[f32]) -> f32,
     /// One row to 8 bits.
     pub(crate) quantize: unsafe fn(x: &[f32], out: QuantRow<'_>),
 
@@ -36,8 +42,15 @@ pub(crate) struct Kernels {
     /// `c += a · b` in f32.
     pub(crate) gemm_floats: unsafe fn(shape: Gemm, a: &[f32], b: &[f32], c: &mut [f32]),
 
+    /// Products in bf16, where the processor has them.
+    pub(crate) bf16: fn() -> Option<&'static Bf16>,
+
     /// `gate = silu(gate) ⊙ up`.
     pub(crate) silu_mul: unsafe fn(gate: &mut [f32], up: &[f32]),
+    /// `gate` and `up` become their gradients, given that of `silu(gate) ⊙ up`.
+    pub(crate) silu_grad: unsafe fn(gate: &mut [f32], up: &mut [f32], dout: &[f32]),
+    /// `-ln softmax(row)[target]`; the row becomes its gradient.
+    pub(crate) cross_entropy: unsafe fn(row: &mut [f32], target: usize) -> f32,
 
     /// Rotates one head; see `reference/rope.rs`.
     pub(crate) rotate: unsafe fn(head: &mut [f32], cos: &[f32], sin: &[f32], pairing: Pairing),
@@ -49,6 +62,21 @@ pub(crate) struct Kernels {
     pub(crate) dots: unsafe fn(dim: usize, q: &[f32], k: &[f32], s: &mut [f32]),
     /// One row of scores into weights; see [`portable::softmax`].
     pub(crate) softmax: unsafe fn(s: &mut [f32], scale: f32, state: &mut Softmax) -> f32,
+    /// One row of transposed scores into the running maxima and sums of its columns; see [`portable::fold_row`].
+    pub(crate) fold_row: unsafe fn(s: &[f32], scale: f32, max: &mut [f32], sum: &mut [f32]),
+    /// One row of transposed scores into weights, and of their gradients into those of the scores.
+    pub(crate) score_grad: unsafe fn(s: &mut [f32], ds: &mut [f32], scale: f32, lse: &[f32], delta: &[f32]),
+}
+
+/// Products of bf16 numbers with f32 sums. A table exists only where its instructions do.
+pub(crate) struct Bf16 {
+    /// One row to bf16; elements of `out` past its end become zero.
+    pub(crate) pack: unsafe fn(x: &[f32], out: &mut [u16]),
+    /// `out[r / 2][c][r % 2] = w[rows.start + r, cols.start + c]`; an odd last row is paired with zeros. `cols` are whole
+    /// blocks and begin at a multiple of 64.
+    pub(crate) unpack: unsafe fn(w: &Matrix, rows: Range<usize>, cols: Range<usize>, out: &mut [u16]),
+    /// `c += a · b`, `b` in pairs of rows as above. Shape and strides count numbers; `k` is even.
+    pub(crate) gemm: unsafe fn(shape: Gemm, a: &[u16], b: &[u16], c: &mut [f32]),
 }
 
 /// Shape of an f32 product `c[m, n] += Σ_k a[m, k] · b[k, n]`, with the distance between rows of each.
@@ -104,12 +132,12 @@ impl Kernels {
 
 /// Safe calls: a table exists only where its instructions do.
 macro_rules! safe_calls {
-    ($($name:ident($($arg:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
-        impl Kernels {
+    ($table:ident: $($name:ident($($arg:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
+        impl $table {
             $(
                 #[inline(always)]
                 pub(crate) fn $name(&self, $($arg: $type),*) $(-> $result)? {
-                    // SAFETY: `Kernels::of` handed out this table, so the processor has its instructions.
+                    // SAFETY: `Kernels::of` led to this table, so the processor has its instructions.
                     // Kernels check the lengths that they rely on.
                     unsafe { (self.$name)($($arg),*) }
                 }
@@ -119,7 +147,17 @@ macro_rules! safe_calls {
 }
 
 safe_calls! {
+    Bf16:
+    pack(x: &[f32], out: &mut [u16]);
+    unpack(w: &Matrix, rows: Range<usize>, cols: Range<usize>, out: &mut [u16]);
+    gemm(shape: Gemm, a: &[u16], b: &[u16], c: &mut [f32]);
+}
+
+safe_calls! {
+    Kernels:
     norm(x: &[f32], norm: &Norm<'_>, out: &mut [f32]);
+    norm_backward(x: &[f32], norm: &Norm<'_>, dy: &[f32], dx: &mut [f32]);
+    dot(a: &[f32], b: &[f32]) -> f32;
     quantize(x: &[f32], out: QuantRow<'_>);
     unpack(format: Format, rows: Rows<'_>, strip: StripMut<'_>);
     gemm(panel: &Panel, x: &QuantRows, acc: &mut [f32]);
@@ -128,9 +166,13 @@ safe_calls! {
     gemv_floats(format: Format, rows: Rows<'_>, x: &Tensor, acc: &mut [f32]);
     gemm_floats(shape: Gemm, a: &[f32], b: &[f32], c: &mut [f32]);
     silu_mul(gate: &mut [f32], up: &[f32]);
+    silu_grad(gate: &mut [f32], up: &mut [f32], dout: &[f32]);
+    cross_entropy(row: &mut [f32], target: usize) -> f32;
     rotate(head: &mut [f32], cos: &[f32], sin: &[f32], pairing: Pairing);
     widen(format: KvFormat, bytes: &[u8], out: &mut [f32]);
     narrow(format: KvFormat, x: &[f32], bytes: &mut [u8]);
     dots(dim: usize, q: &[f32], k: &[f32], s: &mut [f32]);
     softmax(s: &mut [f32], scale: f32, state: &mut Softmax) -> f32;
+    fold_row(s: &[f32], scale: f32, max: &mut [f32], sum: &mut [f32]);
+    score_grad(s: &mut [f32], ds: &mut [f32], scale: f32, lse: &[f32], delta: &[f32]);
 }

@@ -9,10 +9,15 @@
 
 mod activations;
 mod attention;
+mod attention_backward;
 mod embed;
 mod gated;
 mod kernels;
+mod lora;
+mod loss;
 mod matmul;
+mod matmul_backward;
+mod norm;
 mod panel;
 mod parts;
 mod portable;
@@ -27,7 +32,10 @@ mod x86;
 use crate::detect::{self, Isa};
 use crate::limits::Probe;
 use crate::pool::Pool;
-use crate::{AlignedBuf, Attend, Device, Format, KvStore, Linear, Matrix, Norm, Tensor};
+use crate::{
+    AlignedBuf, Attend, Attended, Device, Format, KvStore, Linear, LinearGrad, Lora, LoraGrad, Matrix, Norm,
+    Tensor,
+};
 use activations::Inputs;
 use kernels::Kernels;
 #[cfg(not(target_arch = "x86_64"))]
@@ -88,6 +96,8 @@ struct Team {
     tiles: Option<Tiles>,
     /// Input that all threads read.
     inputs: Inputs,
+    /// Gradients in bf16, one buffer for each layer that is gone back through at once.
+    packed: Vec<AlignedBuf<u16>>,
     /// Partial sums of attention.
     partials: AlignedBuf<f32>,
     /// One per thread; a lock that nobody else wants.
@@ -103,6 +113,9 @@ struct Scratch {
     other: AlignedBuf<f32>,
     temp: AlignedBuf<f32>,
     attention: attention::Buffers,
+    lora: lora::Buffers,
+    backward: matmul_backward::Buffers,
+    attention_backward: attention_backward::Buffers,
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86-64 has tiles"))]
     tiles: TileBuffers,
 }
@@ -119,6 +132,7 @@ impl Cpu {
             pool,
             tiles: Tiles::of(isa),
             inputs: Inputs::default(),
+            packed: Vec::new(),
             partials: AlignedBuf::default(),
             scratch: (0..threads).map(|_| Mutex::default()).collect(),
         };
@@ -174,8 +188,36 @@ impl Device for Cpu {
         matmul::forward(self, x, norm, jobs);
     }
 
+    fn linear_backward(&self, jobs: &[LinearGrad<'_>], dx: &mut Tensor) {
+        matmul_backward::backward(self, jobs, dx);
+    }
+
+    fn lora(&self, x: &Tensor, norm: Option<Norm<'_>>, jobs: &mut [Lora<'_>]) {
+        lora::forward(self, x, norm, jobs);
+    }
+
+    fn lora_backward(&self, x: &Tensor, jobs: &mut [LoraGrad<'_>], dx: Option<&mut Tensor>) {
+        lora::backward(self, x, jobs, dx);
+    }
+
+    fn norm(&self, x: &Tensor, norm: Norm<'_>, out: &mut Tensor) {
+        norm::forward(self, x, norm, out);
+    }
+
+    fn norm_backward(&self, x: &Tensor, norm: Norm<'_>, dy: &Tensor, dx: &mut Tensor) {
+        norm::backward(self, x, norm, dy, dx);
+    }
+
     fn gated(&self, x: &Tensor, norm: Option<Norm<'_>>, gate: &Matrix, up: &Matrix, out: &mut Tensor) {
         gated::forward(self, x, norm, gate, up, out);
+    }
+
+    fn swiglu(&self, gate: &Tensor, up: &Tensor, out: &mut Tensor) {
+        gated::swiglu(self, gate, up, out);
+    }
+
+    fn swiglu_backward(&self, gate: &mut Tensor, up: &mut Tensor, dout: &Tensor) {
+        gated::backward(self, gate, up, dout);
     }
 
     fn attend(
@@ -188,6 +230,21 @@ impl Device for Cpu {
         out: &mut Tensor,
     ) {
         attention::forward(self, op, q, k, v, kv, out);
+    }
+
+    fn attend_backward(
+        &self,
+        op: &Attend<'_>,
+        forward: &Attended<'_>,
+        dq: &mut Tensor,
+        dk: &mut Tensor,
+        dv: &mut Tensor,
+    ) {
+        attention_backward::backward(self, op, forward, dq, dk, dv);
+    }
+
+    fn cross_entropy(&self, logits: &mut Tensor, targets: &[u32], losses: &mut [f32]) {
+        loss::cross_entropy(self, logits, targets, losses);
     }
 }
 

@@ -16,6 +16,12 @@ pub(super) fn rotate(head: &mut [f32], cos: &[f32], sin: &[f32], pairing: Pairin
     }
 }
 
+/// The gradient of a rotation is the rotation back.
+pub(super) fn rotate_back(head: &mut [f32], cos: &[f32], sin: &[f32], pairing: Pairing) {
+    let back: Vec<f32> = sin.iter().map(|s| -s).collect();
+    rotate(head, cos, &back, pairing);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

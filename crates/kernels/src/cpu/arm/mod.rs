@@ -30,6 +30,8 @@ static NEON: Kernels = Kernels {
     isa: Isa::Neon,
     names: |format| names(format, ["neon-int8-gemv", "neon-int8-gemm"]),
     norm: portable::norm,
+    norm_backward: portable::norm_backward::<true>,
+    dot: portable::dot::<true>,
     quantize: portable::quantize,
     unpack: portable::unpack,
     gemm: neon::gemm,
@@ -37,12 +39,17 @@ static NEON: Kernels = Kernels {
     unpack_floats: portable::unpack_floats,
     gemv_floats: portable::gemv_floats::<true>,
     gemm_floats: portable::gemm_floats::<true>,
+    bf16: || None,
     silu_mul: portable::silu_mul::<true>,
+    silu_grad: portable::silu_grad::<true>,
+    cross_entropy: portable::cross_entropy::<true>,
     rotate: portable::rotate,
     widen,
     narrow: portable::narrow,
     dots: portable::dots::<true>,
     softmax: portable::softmax::<true>,
+    fold_row: portable::fold_row::<true>,
+    score_grad: portable::score_grad::<true>,
 };
 
 static DOTPROD: Kernels = Kernels {

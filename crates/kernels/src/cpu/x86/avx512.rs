@@ -1,7 +1,7 @@
 //! Kernels for AVX-512 with VNNI. Matrix kernels are written out; the others are the portable ones, which
 //! the compiler turns into code for this set.
 
-use super::{attend, gemm, gemv};
+use super::{attend, bf16, gemm, gemv};
 use crate::cpu::activations::QuantRow;
 use crate::cpu::kernels::Kernels;
 use crate::cpu::panel::Rows;
@@ -19,6 +19,8 @@ pub(super) static KERNELS: Kernels = Kernels {
         }
     },
     norm,
+    norm_backward,
+    dot,
     quantize,
     unpack: gemm::unpack,
     gemm: gemm::gemm,
@@ -26,12 +28,17 @@ pub(super) static KERNELS: Kernels = Kernels {
     unpack_floats,
     gemv_floats,
     gemm_floats: attend::gemm_floats,
+    bf16: bf16::kernels,
     silu_mul,
+    silu_grad,
+    cross_entropy,
     rotate,
     widen: attend::widen,
     narrow: attend::narrow,
     dots: attend::dots,
     softmax: attend::softmax,
+    fold_row,
+    score_grad,
 };
 
 /// The same with AMX: tiles take the matrix products of many rows before this table is asked.
@@ -58,9 +65,15 @@ macro_rules! compiled_for_avx512 {
 
 compiled_for_avx512! {
     norm(x: &[f32], norm: &Norm<'_>, out: &mut [f32]);
+    norm_backward::true(x: &[f32], norm: &Norm<'_>, dy: &[f32], dx: &mut [f32]);
+    dot::true(a: &[f32], b: &[f32]) -> f32;
     quantize(x: &[f32], out: QuantRow<'_>);
     unpack_floats(format: Format, rows: Rows<'_>, stride: usize, out: &mut [f32]);
     gemv_floats::true(format: Format, rows: Rows<'_>, x: &Tensor, acc: &mut [f32]);
     silu_mul::true(gate: &mut [f32], up: &[f32]);
+    silu_grad::true(gate: &mut [f32], up: &mut [f32], dout: &[f32]);
+    cross_entropy::true(row: &mut [f32], target: usize) -> f32;
+    fold_row::true(s: &[f32], scale: f32, max: &mut [f32], sum: &mut [f32]);
+    score_grad::true(s: &mut [f32], ds: &mut [f32], scale: f32, lse: &[f32], delta: &[f32]);
     rotate(head: &mut [f32], cos: &[f32], sin: &[f32], pairing: Pairing);
 }

@@ -5,6 +5,7 @@ mod amx_attend;
 mod attend;
 mod avx2;
 mod avx512;
+mod bf16;
 mod gemm;
 mod gemv;
 mod lanes;

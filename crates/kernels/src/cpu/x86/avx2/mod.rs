@@ -22,6 +22,8 @@ pub(super) static KERNELS: Kernels = Kernels {
         }
     },
     norm,
+    norm_backward,
+    dot,
     quantize,
     unpack,
     gemm: gemm::gemm,
@@ -29,12 +31,17 @@ pub(super) static KERNELS: Kernels = Kernels {
     unpack_floats,
     gemv_floats,
     gemm_floats: floats::gemm,
+    bf16: || None,
     silu_mul,
+    silu_grad,
+    cross_entropy,
     rotate,
     widen: floats::widen,
     narrow: floats::narrow,
     dots,
     softmax,
+    fold_row,
+    score_grad,
 };
 
 /// Portable bodies that the compiler turns into good code once it may use these instructions.
@@ -51,11 +58,17 @@ macro_rules! compiled_here {
 
 compiled_here! {
     norm(x: &[f32], norm: &Norm<'_>, out: &mut [f32]) = portable::norm;
+    norm_backward(x: &[f32], norm: &Norm<'_>, dy: &[f32], dx: &mut [f32]) = portable::norm_backward::<true>;
+    dot(a: &[f32], b: &[f32]) -> f32 = portable::dot::<true>;
     quantize(x: &[f32], out: QuantRow<'_>) = portable::quantize;
     unpack(format: Format, rows: Rows<'_>, strip: StripMut<'_>) = portable::unpack;
     unpack_floats(format: Format, rows: Rows<'_>, stride: usize, out: &mut [f32]) = portable::unpack_floats;
     gemv_floats(format: Format, rows: Rows<'_>, x: &Tensor, acc: &mut [f32]) = portable::gemv_floats::<true>;
     silu_mul(gate: &mut [f32], up: &[f32]) = portable::silu_mul::<true>;
+    silu_grad(gate: &mut [f32], up: &mut [f32], dout: &[f32]) = portable::silu_grad::<true>;
+    cross_entropy(row: &mut [f32], target: usize) -> f32 = portable::cross_entropy::<true>;
+    fold_row(s: &[f32], scale: f32, max: &mut [f32], sum: &mut [f32]) = portable::fold_row::<true>;
+    score_grad(s: &mut [f32], ds: &mut [f32], scale: f32, lse: &[f32], delta: &[f32]) = portable::score_grad::<true>;
     rotate(head: &mut [f32], cos: &[f32], sin: &[f32], pairing: Pairing) = portable::rotate;
     dots(dim: usize, q: &[f32], k: &[f32], s: &mut [f32]) = portable::dots::<true>;
     softmax(s: &mut [f32], scale: f32, state: &mut Softmax) -> f32 = portable::softmax::<true>;

@@ -1,0 +1,235 @@
+//! Products of bf16 numbers for the backward pass, with `vdpbf16ps`: two products a lane, sums in f32.
+
+use super::unpack::*;
+use crate::cpu::kernels::{Bf16, Gemm};
+use crate::{Format, Matrix};
+use std::arch::is_x86_feature_detected;
+use std::arch::x86_64::*;
+use std::ops::Range;
+
+/// Rows and columns (in vectors of 16) of one register tile.
+const ROWS: usize = 6;
+const VECTORS: usize = 4;
+
+/// The table, where the processor has the instructions.
+pub(super) fn kernels() -> Option<&'static Bf16> {
+    is_x86_feature_detected!("avx512bf16").then_some(&Bf16 { pack, unpack, gemm })
+}
+
+/// See [`Bf16::gemm`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+fn gemm(shape: Gemm, a: &[u16], b: &[u16], c: &mut [f32]) {
+    let Gemm { m, n, k, a_stride, b_stride, c_stride } = shape;
+    if m == 0 || n == 0 || k == 0 {
+        return;
+    }
+    assert!(k.is_multiple_of(2) && n <= b_stride);
+    assert!(a.len() >= (m - 1) * a_stride + k);
+    assert!(b.len() >= (k - 2) * b_stride + 2 * n);
+    assert!(c.len() >= (m - 1) * c_stride + n);
+    for column in (0..n).step_by(VECTORS * 16) {
+        let width = (n - column).min(VECTORS * 16);
+        let mut row = 0;
+        while row < m {
+            let rows = (m - row).min(ROWS);
+            // SAFETY: the lengths checked above cover every row and column of these tiles.
+            unsafe {
+                let a = a[row * a_stride..].as_ptr();
+                let b = b[2 * column..].as_ptr();
+                let c = c[row * c_stride + column..].as_mut_ptr();
+                match rows {
+                    ROWS => tile::<ROWS>(shape, width, a, b, c),
+                    5 => tile::<5>(shape, width, a, b, c),
+                    4 => tile::<4>(shape, width, a, b, c),
+                    3 => tile::<3>(shape, width, a, b, c),
+                    2 => tile::<2>(shape, width, a, b, c),
+                    _ => tile::<1>(shape, width, a, b, c),
+                }
+            }
+            row += rows;
+        }
+    }
+}
+
+/// `R` rows of at most 64 columns. Every element is summed over k in order, whatever the tile.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+unsafe fn tile<const R: usize>(shape: Gemm, width: usize, a: *const u16, b: *const u16, c: *mut f32) {
+    let mut mask = [0u16; VECTORS];
+    for (v, mask) in mask.iter_mut().enumerate() {
+        *mask = lanes_below(width.saturating_sub(v * 16));
+    }
+    let mut acc = [[_mm512_setzero_ps(); VECTORS]; R];
+    // SAFETY: the caller's; masks keep accesses inside `width` columns.
+    unsafe {
+        for r in 0..R {
+            for v in 0..VECTORS {
+                acc[r][v] = _mm512_maskz_loadu_ps(mask[v], c.add(r * shape.c_stride + v * 16));
+            }
+        }
+        for pair in 0..shape.k / 2 {
+            let mut row = [_mm512_setzero_si512(); VECTORS];
+            for v in 0..VECTORS {
+                row[v] =
+                    _mm512_maskz_loadu_epi32(mask[v], b.add(2 * (pair * shape.b_stride + v * 16)).cast());
+            }
+            for r in 0..R {
+                let x =
+                    _mm512_set1_epi32(a.add(r * shape.a_stride + 2 * pair).cast::<i32>().read_unaligned());
+                for v in 0..VECTORS {
+                    acc[r][v] = _mm512_dpbf16_ps(acc[r][v], bits(x), bits(row[v]));
+                }
+            }
+        }
+        for r in 0..R {
+            for v in 0..VECTORS {
+                _mm512_mask_storeu_ps(c.add(r * shape.c_stride + v * 16), mask[v], acc[r][v]);
+            }
+        }
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bf16")]
+fn bits(v: __m512i) -> __m512bh {
+    // SAFETY: both are 512 bits without invalid values.
+    unsafe { std::mem::transmute(v) }
+}
+
+/// See [`Bf16::pack`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+fn pack(x: &[f32], out: &mut [u16]) {
+    assert!(out.len() >= x.len());
+    out[x.len()..].fill(0);
+    for (x, out) in x.chunks(16).zip(out.chunks_mut(16)) {
+        let mask = lanes_below(x.len());
+        // SAFETY: the mask keeps both inside their chunks.
+        unsafe {
+            let v = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, x.as_ptr()));
+            let v = std::mem::transmute::<__m256bh, __m256i>(v);
+            _mm256_mask_storeu_epi16(out.as_mut_ptr().cast(), mask, v);
+        }
+    }
+}
+
+/// See [`Bf16::unpack`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,f16c")]
+fn unpack(w: &Matrix, rows: Range<usize>, cols: Range<usize>, out: &mut [u16]) {
+    let width = cols.len();
+    assert!(out.len() == rows.len().next_multiple_of(2) * width && cols.end <= w.cols());
+    assert!(cols.start.is_multiple_of(64) && width.is_multiple_of(w.format().block_len()));
+    for (first, out) in rows.clone().step_by(2).zip(out.chunks_exact_mut(2 * width)) {
+        let second = (first + 1 < rows.end).then(|| w.row(first + 1));
+        // SAFETY: the processor has the instructions; the columns lie in both rows, `out` holds both.
+        unsafe {
+            if w.format().is_float() {
+                pair_floats(w.format(), w.row(first), second, cols.start, width, out);
+            } else {
+                for_format!(w.format(), pair_blocks(w.row(first), second, cols.start, width, out));
+            }
+        }
+    }
+}
+
+/// Two rows of blocks, a group of scales at a time.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
+unsafe fn pair_blocks<F: Blocks>(a: &[u8], b: Option<&[u8]>, k: usize, width: usize, out: &mut [u16]) {
+    let pass = 16 * F::GROUP;
+    for done in (0..width).step_by(pass) {
+        let len = pass.min(width - done);
+        let (group, count) = ((k + done) / F::GROUP, len / F::GROUP);
+        // SAFETY: the caller's; at least half of each unit lies in the row, stores stay inside `out`.
+        unsafe {
+            let (da, ma) = F::scales(a.as_ptr(), group, count);
+            let (db, mb) = match b {
+                Some(b) => F::scales(b.as_ptr(), group, count),
+                None => (_mm512_setzero_ps(), _mm512_setzero_ps()),
+            };
+            for offset in (0..len).step_by(64) {
+                let qa = quants::<F>(a, (k + done + offset) / 64);
+                let qb = quants::<F>(b.unwrap_or(a), (k + done + offset) / 64);
+                for quarter in 0..((len - offset) / 16).min(4) {
+                    let lane = _mm512_set1_epi32(((offset + 16 * quarter) / F::GROUP) as i32);
+                    let wa = weights(
+                        qa,
+                        quarter,
+                        _mm512_permutexvar_ps(lane, da),
+                        _mm512_permutexvar_ps(lane, ma),
+                    );
+                    let wb = weights(
+                        qb,
+                        quarter,
+                        _mm512_permutexvar_ps(lane, db),
+                        _mm512_permutexvar_ps(lane, mb),
+                    );
+                    store_pairs(wa, wb, out.as_mut_ptr().add(2 * (done + offset + 16 * quarter)));
+                }
+            }
+        }
+    }
+}
+
+/// 16 of the 64 codes as weights `d · q + m`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn weights(q: __m512i, quarter: usize, d: __m512, m: __m512) -> __m512 {
+    let codes = match quarter {
+        0 => _mm512_castsi512_si128(q),
+        1 => _mm512_extracti32x4_epi32::<1>(q),
+        2 => _mm512_extracti32x4_epi32::<2>(q),
+        _ => _mm512_extracti32x4_epi32::<3>(q),
+    };
+    _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(codes)), d, m)
+}
+
+/// `a0 b0 a1 b1 …` as bf16.
+///
+/// # Safety
+/// `out` has room for 32 numbers.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+unsafe fn store_pairs(a: __m512, b: __m512, out: *mut u16) {
+    // Rounded one beside the other, then `b` moved into the upper halves of the lanes.
+    let both = _mm512_cvtne2ps_pbh(b, a);
+    // SAFETY: both are 512 bits without invalid values; the store is the caller's.
+    unsafe {
+        let both = std::mem::transmute::<__m512bh, __m512i>(both);
+        let low = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(both));
+        let high = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64::<1>(both));
+        _mm512_storeu_si512(out.cast(), _mm512_or_si512(low, _mm512_slli_epi32::<16>(high)));
+    }
+}
+
+/// Two rows of floats.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16,f16c")]
+unsafe fn pair_floats(format: Format, a: &[u8], b: Option<&[u8]>, k: usize, width: usize, out: &mut [u16]) {
+    for offset in (0..width).step_by(16) {
+        let mask = lanes_below(width - offset);
+        // SAFETY: masks keep loads inside the rows; a vector that is not full goes through a buffer.
+        unsafe {
+            let wa = floats(format, a, k + offset, mask);
+            let wb = b.map_or(_mm512_setzero_ps(), |b| floats(format, b, k + offset, mask));
+            let mut pairs = [0u16; 32];
+            store_pairs(wa, wb, pairs.as_mut_ptr());
+            let len = 2 * (width - offset).min(16);
+            out[2 * offset..2 * offset + len].copy_from_slice(&pairs[..len]);
+        }
+    }
+}
+
+/// Up to 16 floats of a row from column `k`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
+unsafe fn floats(format: Format, row: &[u8], k: usize, mask: u16) -> __m512 {
+    // SAFETY: the caller's.
+    unsafe {
+        match format {
+            Format::F32 => _mm512_maskz_loadu_ps(mask, row.as_ptr().add(4 * k).cast()),
+            Format::F16 => _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, row.as_ptr().add(2 * k).cast())),
+            _ => {
+                let halves = _mm256_maskz_loadu_epi16(mask, row.as_ptr().add(2 * k).cast());
+                _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(halves)))
+            }
+        }
+    }
+}
