@@ -139,7 +139,7 @@ fn logits(
         let used = (start + tokens.len()).div_ceil(KV_BLOCK);
         let spans = [Span { rows: 0..tokens.len(), start, blocks: &blocks[..used] }];
         let outputs: Vec<usize> = (0..tokens.len()).filter(|row| rows.contains(&(start + row))).collect();
-        let batch = Batch { tokens, spans: &spans, outputs: &outputs };
+        let batch = Batch { tokens, spans: &spans, outputs: &outputs, adapters: &[] };
         let logits = model.forward(device, &batch, &mut kv, &mut scratch, &|| false);
         all.extend_from_slice(logits.expect("nobody cancels").as_slice());
     }

@@ -9,6 +9,7 @@ pub mod text;
 pub mod model;
 pub mod adapter;
 mod request;
+pub mod train;
 pub mod sampler;
 mod machine;
 mod sync;

@@ -183,7 +183,7 @@ impl Scheduler {
                 outputs.push(tokens.len() - 1);
             }
         }
-        let batch = Batch { tokens: &tokens, spans: &spans, outputs: &outputs };
+        let batch = Batch { tokens: &tokens, spans: &spans, outputs: &outputs, adapters: &[] };
 
         let patient = std::mem::take(&mut self.gave_up);
         let cancelled = || {

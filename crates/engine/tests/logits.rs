@@ -178,11 +178,11 @@ fn interleaved(model: &Model, tokens: &[u32]) -> [Vec<f32>; 2] {
     let first = [&tokens[..20], &tokens[..20]].concat();
     let spans =
         [Span { rows: 0..20, start: 0, blocks: &long }, Span { rows: 20..40, start: 0, blocks: &short }];
-    assert!(run(Batch { tokens: &first, spans: &spans, outputs: &[] }).is_empty());
+    assert!(run(Batch { tokens: &first, spans: &spans, outputs: &[], adapters: &[] }).is_empty());
     let second = [&tokens[20..25], &tokens[20..40]].concat();
     let spans =
         [Span { rows: 0..5, start: 20, blocks: &short }, Span { rows: 5..25, start: 20, blocks: &long }];
-    let found = run(Batch { tokens: &second, spans: &spans, outputs: &[4, 24] });
+    let found = run(Batch { tokens: &second, spans: &spans, outputs: &[4, 24], adapters: &[] });
     [found[1].clone(), found[0].clone()]
 }
 
@@ -192,7 +192,7 @@ fn a_cancelled_batch_stops_between_layers() {
     let mut kv = KvStore::new(model.kv_shape(KvFormat::F16));
     kv.grow(1);
     let spans = [Span { rows: 0..2, start: 0, blocks: &[0] }];
-    let batch = Batch { tokens: &[5, 6], spans: &spans, outputs: &[1] };
+    let batch = Batch { tokens: &[5, 6], spans: &spans, outputs: &[1], adapters: &[] };
     let asked = std::cell::Cell::new(0);
     let cancelled = || {
         asked.set(asked.get() + 1);

@@ -31,6 +31,16 @@ impl Tensor {
         }
     }
 
+    /// The same numbers in rows of `cols`.
+    ///
+    /// # Panics
+    /// When they do not make whole rows.
+    pub fn divide_rows(&mut self, cols: usize) {
+        let len = self.rows * self.cols;
+        assert!(cols > 0 && len.is_multiple_of(cols), "{len} numbers in rows of {cols}");
+        (self.rows, self.cols) = (len / cols, cols);
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.rows

@@ -319,11 +319,11 @@ struct Shape {
 const SHAPES: [Shape; 7] = [
     shape(9, 3, 64, 64, Pairing::Interleaved, false, KvFormat::F16),
     shape(14, 2, 64, 64, Pairing::Halves, false, KvFormat::Q8_0),
-    shape(6, 2, 48, 48, Pairing::Halves, true, KvFormat::F32),
     shape(4, 1, 128, 128, Pairing::Halves, true, KvFormat::F16),
     shape(4, 4, 96, 48, Pairing::Halves, true, KvFormat::Q8_0),
     shape(2, 2, 20, 10, Pairing::Interleaved, false, KvFormat::F16),
     shape(6, 2, 16, 16, Pairing::Halves, false, KvFormat::F16),
+    shape(6, 2, 48, 48, Pairing::Halves, true, KvFormat::F32),
 ];
 
 const fn shape(

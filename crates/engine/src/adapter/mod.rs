@@ -3,6 +3,12 @@
 //! `y = x·Wᵀ + scale · (x·Aᵀ)·B` (Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021). An adapter
 //! is never merged into the weights that are served: it is applied beside them, per sequence.
 
+mod adapted;
+mod dropout;
+
+pub(crate) use adapted::Adapted;
+pub(crate) use dropout::Dropout;
+
 use crate::model::Config;
 use kernels::Tensor;
 
@@ -166,6 +172,26 @@ impl Adapter {
             Target::ALL.into_iter().zip(layer).map(move |(target, lora)| (n, target, lora))
         });
         slots.filter_map(|(n, target, lora)| lora.as_ref().map(|lora| (n, target, lora)))
+    }
+
+    /// Both factors of every update, in the same order.
+    pub(crate) fn factors(&self) -> impl Iterator<Item = &Tensor> {
+        self.layers.iter().flatten().flatten().flat_map(|lora| [&lora.a, &lora.b])
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn factors_mut(&mut self) -> impl Iterator<Item = &mut Tensor> {
+        self.layers.iter_mut().flatten().flatten().flat_map(|lora| [&mut lora.a, &mut lora.b])
+    }
+
+    /// Updates at the same places with all values zero: room for gradients.
+    pub(crate) fn zeros_like(&self) -> Adapter {
+        let zeros = |t: &Tensor| Tensor::zeros(t.rows(), t.cols());
+        let mut other = Adapter::empty(self.layers());
+        for (layer, target, lora) in self.iter() {
+            other.set(layer, target, Lora { a: zeros(&lora.a), b: zeros(&lora.b), scale: lora.scale });
+        }
+        other
     }
 
     /// Number of trained values.

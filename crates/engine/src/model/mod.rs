@@ -4,8 +4,9 @@ mod config;
 mod error;
 mod forward;
 mod info;
+pub(crate) mod layer;
 mod rope;
-mod weights;
+pub(crate) mod weights;
 mod work;
 
 pub use config::{Architecture, Config, RopeConfig, Scaling};
@@ -30,8 +31,8 @@ pub struct Model {
     /// How a conversation is written down; `None` where the file does not say.
     pub template: Option<ChatTemplate>,
     config: Config,
-    weights: Weights,
-    rope: Rope,
+    pub(crate) weights: Weights,
+    pub(crate) rope: Rope,
 }
 
 impl Model {

@@ -6,7 +6,7 @@ use std::f32::consts::TAU;
 
 /// Rotary position embedding with all scaling worked out.
 #[derive(Clone, Debug)]
-pub(super) struct Rope {
+pub(crate) struct Rope {
     /// Radians a position, of each rotated pair: `[dims / 2]`.
     inverse_frequencies: Vec<f32>,
     /// Multiplies cosines and sines.
@@ -16,7 +16,7 @@ pub(super) struct Rope {
 
 impl Rope {
     /// `factors [dims / 2]` divide the frequencies: the tensor `rope_freqs.weight` of Llama 3.
-    pub(super) fn new(config: &RopeConfig, factors: Option<&[f32]>) -> Self {
+    pub(crate) fn new(config: &RopeConfig, factors: Option<&[f32]>) -> Self {
         let pairs = config.dims / 2;
         let mut inverse_frequencies: Vec<f32> =
             (0..pairs).map(|i| config.theta.powf(-(2.0 * i as f32) / config.dims as f32)).collect();
@@ -42,12 +42,12 @@ impl Rope {
     }
 
     /// An empty table, to be filled by [`Rope::fill`].
-    pub(super) fn rows(&self) -> RopeRows {
+    pub(crate) fn rows(&self) -> RopeRows {
         RopeRows { cos: Tensor::default(), sin: Tensor::default(), pairing: self.pairing }
     }
 
     /// Cosines and sines of all rows of a batch.
-    pub(super) fn fill(&self, spans: &[Span<'_>], rows: &mut RopeRows) {
+    pub(crate) fn fill(&self, spans: &[Span<'_>], rows: &mut RopeRows) {
         let count = spans.iter().map(|span| span.rows.end).max().unwrap_or(0);
         rows.cos.reshape(count, self.inverse_frequencies.len());
         rows.sin.reshape(count, self.inverse_frequencies.len());

@@ -7,56 +7,56 @@ use std::collections::HashSet;
 
 /// Everything a decoder multiplies with. Matrices stay in the mapped file.
 #[derive(Clone, Debug)]
-pub(super) struct Weights {
+pub(crate) struct Weights {
     /// `[V, D]`.
-    pub(super) embedding: Matrix,
-    pub(super) layers: Vec<Layer>,
+    pub(crate) embedding: Matrix,
+    pub(crate) layers: Vec<Layer>,
     /// `[D]`.
-    pub(super) final_norm: Vec<f32>,
+    pub(crate) final_norm: Vec<f32>,
     /// `[V, D]`; shares the embedding's bytes where the two are tied.
-    pub(super) head: Projection,
+    pub(crate) head: Projection,
     /// `[r / 2]`, see `Rope::new`.
-    pub(super) rope_factors: Option<Vec<f32>>,
+    pub(crate) rope_factors: Option<Vec<f32>>,
 }
 
 /// One decoder layer. `Q` and `K` are the widths of all query and of all key heads, `H` of the hidden layer.
 #[derive(Clone, Debug)]
-pub(super) struct Layer {
+pub(crate) struct Layer {
     /// `[D]`.
-    pub(super) attention_norm: Vec<f32>,
+    pub(crate) attention_norm: Vec<f32>,
     /// `[Q, D]`.
-    pub(super) q: Projection,
+    pub(crate) q: Projection,
     /// `[K, D]`.
-    pub(super) k: Projection,
+    pub(crate) k: Projection,
     /// `[K, D]`.
-    pub(super) v: Projection,
+    pub(crate) v: Projection,
     /// `[head]`.
-    pub(super) q_norm: Option<Vec<f32>>,
+    pub(crate) q_norm: Option<Vec<f32>>,
     /// `[head]`.
-    pub(super) k_norm: Option<Vec<f32>>,
+    pub(crate) k_norm: Option<Vec<f32>>,
     /// `[D, Q]`.
-    pub(super) output: Projection,
+    pub(crate) output: Projection,
     /// `[D]`.
-    pub(super) feed_forward_norm: Vec<f32>,
+    pub(crate) feed_forward_norm: Vec<f32>,
     /// `[H, D]`.
-    pub(super) gate: Matrix,
+    pub(crate) gate: Matrix,
     /// `[H, D]`.
-    pub(super) up: Matrix,
+    pub(crate) up: Matrix,
     /// `[D, H]`.
-    pub(super) down: Projection,
+    pub(crate) down: Projection,
 }
 
 /// A matrix and, where the model has one, its bias.
 #[derive(Clone, Debug)]
-pub(super) struct Projection {
-    pub(super) weight: Matrix,
-    pub(super) bias: Option<Vec<f32>>,
+pub(crate) struct Projection {
+    pub(crate) weight: Matrix,
+    pub(crate) bias: Option<Vec<f32>>,
 }
 
 impl Weights {
     /// Finds all tensors and checks their shapes. Tensors that are left over are an error: a model with parts
     /// that are not computed gives wrong answers.
-    pub(super) fn load(file: &Gguf, config: &Config) -> Result<Self, ModelError> {
+    pub(crate) fn load(file: &Gguf, config: &Config) -> Result<Self, ModelError> {
         let width = config.width;
         let table = file.tensor("token_embd.weight");
         let vocab = table.ok_or_else(|| GgufError::MissingTensor("token_embd.weight".into()))?.rows();

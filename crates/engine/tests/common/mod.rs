@@ -7,7 +7,9 @@ use engine::{
     Engine, EngineOptions, Event, FinishReason, Model, Request, Sampling, Stats, Timings, TokenInfo, Usage,
 };
 use kernels::reference::Reference;
-use kernels::{Attend, Bytes, Device, KvStore, Linear, Matrix, Norm, Tensor};
+use kernels::{
+    Attend, Attended, Bytes, Device, KvStore, Linear, LinearGrad, Lora, LoraGrad, Matrix, Norm, Tensor,
+};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -170,5 +172,48 @@ impl<F: Fn(Op) + Send + Sync> Device for Watched<F> {
     ) {
         (self.before)(Op::Attend);
         Reference.attend(op, q, k, v, kv, out);
+    }
+
+    fn linear_backward(&self, jobs: &[LinearGrad<'_>], dx: &mut Tensor) {
+        Reference.linear_backward(jobs, dx);
+    }
+
+    fn lora(&self, x: &Tensor, norm: Option<Norm<'_>>, jobs: &mut [Lora<'_>]) {
+        Reference.lora(x, norm, jobs);
+    }
+
+    fn lora_backward(&self, x: &Tensor, jobs: &mut [LoraGrad<'_>], dx: Option<&mut Tensor>) {
+        Reference.lora_backward(x, jobs, dx);
+    }
+
+    fn norm(&self, x: &Tensor, norm: Norm<'_>, out: &mut Tensor) {
+        Reference.norm(x, norm, out);
+    }
+
+    fn norm_backward(&self, x: &Tensor, norm: Norm<'_>, dy: &Tensor, dx: &mut Tensor) {
+        Reference.norm_backward(x, norm, dy, dx);
+    }
+
+    fn swiglu(&self, gate: &Tensor, up: &Tensor, out: &mut Tensor) {
+        Reference.swiglu(gate, up, out);
+    }
+
+    fn swiglu_backward(&self, gate: &mut Tensor, up: &mut Tensor, dout: &Tensor) {
+        Reference.swiglu_backward(gate, up, dout);
+    }
+
+    fn attend_backward(
+        &self,
+        op: &Attend<'_>,
+        forward: &Attended<'_>,
+        dq: &mut Tensor,
+        dk: &mut Tensor,
+        dv: &mut Tensor,
+    ) {
+        Reference.attend_backward(op, forward, dq, dk, dv);
+    }
+
+    fn cross_entropy(&self, logits: &mut Tensor, targets: &[u32], losses: &mut [f32]) {
+        Reference.cross_entropy(logits, targets, losses);
     }
 }

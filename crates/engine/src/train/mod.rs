@@ -1,0 +1,17 @@
+//! Which adapter makes these tokens more likely? LoRA training straight through the quantised weights.
+//!
+//! A step goes down this list: sequences become a [`Pack`] (`pack`), the pack goes through the model and leaves behind
+//! what the gradients need (`forward`), the loss of the supervised rows comes back as a gradient (`head`) and goes back
+//! through the layers (`backward`), and the optimiser moves the factors (`adamw`). Weights stay as they are mapped:
+//! there is no dequantised and no transposed copy.
+
+mod adamw;
+mod backward;
+mod forward;
+mod head;
+mod pack;
+mod trainer;
+
+pub use adamw::AdamW;
+pub use pack::{Example, Pack};
+pub use trainer::{Options, Stopped, Trainer, Update};

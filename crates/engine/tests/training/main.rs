@@ -1,0 +1,8 @@
+//! Training against torch and PEFT, and what must not change it.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+#[path = "../fixtures/mod.rs"]
+mod fixtures;
+mod properties;
+mod recorded;
+mod torch;
