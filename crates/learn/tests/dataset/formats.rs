@@ -184,11 +184,13 @@ fn any_json() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn whatever_a_row_is_it_is_counted_once(rows in prop::collection::vec(any_json(), 1..20)) {
-        let text: String = rows.iter().map(|row| row.to_string() + "\n").collect();
+        // A file that begins with a list would be an array.
+        let text: String = rows.iter().map(|row| format!("\n{row}")).collect();
+        let text = format!("{{}}{text}");
         for format in [None].into_iter().chain(Format::NAMES.map(|(_, format)| Some(format))) {
             match collect(&text, format) {
                 Ok((examples, report)) => {
-                    prop_assert_eq!(report.rows, rows.len() as u64);
+                    prop_assert_eq!(report.rows, rows.len() as u64 + 1);
                     prop_assert_eq!(report.kept + report.empty + report.duplicates + report.bad, report.rows);
                     prop_assert_eq!(examples.len() as u64, report.kept);
                     for message in examples.iter().flat_map(|example| &example.messages) {
