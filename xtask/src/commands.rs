@@ -142,6 +142,9 @@ mod tests {
         assert_eq!(findings("`hone chat --see 1`"), ["README.md:1: `hone chat --see 1`: no flag --see"]);
         assert_eq!(findings("`hone list -p x`"), ["README.md:1: `hone list -p x`: no flag -p"]);
         assert_eq!(findings("`hone data fetch x --seed 1`"), [] as [&str; 0]);
-        assert_eq!(findings("`hone data fetch --json`"), ["README.md:1: `hone data fetch --json`: no flag --json"]);
+        assert_eq!(
+            findings("`hone data fetch --json`"),
+            ["README.md:1: `hone data fetch --json`: no flag --json"]
+        );
     }
 }

@@ -55,6 +55,9 @@ fn a_file_becomes_a_set() {
     ]);
     assert_eq!(hash(&again[0]), hash(&manifest));
     assert!(out.join("train.jsonl").is_file());
+    let said = hone.ok(&["data", "fetch", &path, "--out", out.to_str().unwrap()]);
+    assert!(said.contains(&format!("hone data view {}", out.display())), "{said}");
+    assert!(hone.ok(&["data", "view", out.to_str().unwrap()]).contains("--- 1 of 90"));
     let other =
         hone.json(&["data", "fetch", &path, "--test", "0.05", "--seed", "4", "--name", "other", "--json"]);
     assert_ne!(hash(&other[0]), hash(&manifest));

@@ -37,7 +37,7 @@ pub struct Spoken {
 pub struct Lengths {
     /// The shortest.
     pub min: usize,
-    /// Of half of the examples or fewer.
+    /// Half of the examples are no longer.
     pub median: usize,
     /// Nine in ten are no longer.
     pub p90: usize,

@@ -37,7 +37,7 @@ pub(super) fn run(app: &App, flags: &Build) -> anyhow::Result<()> {
     }
     let report = Report { rows: kept, kept, ..Report::default() };
     let set = Set::write(&folder, &parts, Manifest::new(&name, flags.seed, None, sources, report))?;
-    announce(&set, flags.json)?;
+    announce(app, &set, flags.json)?;
     if flags.json { output::print_json(&set.manifest) } else { Ok(()) }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn run(app: &App, flags: &Fetch) -> anyhow::Result<()> {
     let mut sets = Vec::new();
     for group in sources.chunks(if joined { sources.len() } else { 1 }) {
         let set = job.make(group)?;
-        announce(&set, flags.json)?;
+        announce(app, &set, flags.json)?;
         sets.push(set.manifest);
     }
     if flags.json { output::print_json(&sets) } else { Ok(()) }

@@ -106,7 +106,7 @@ fn names(app: &App) -> Vec<String> {
 }
 
 /// Says what was made.
-fn announce(set: &Set, json: bool) -> anyhow::Result<()> {
+fn announce(app: &App, set: &Set, json: bool) -> anyhow::Result<()> {
     let Manifest { name, report, .. } = &set.manifest;
     warn_of_bad(report);
     if json {
@@ -118,7 +118,9 @@ fn announce(set: &Set, json: bool) -> anyhow::Result<()> {
     let text =
         format!("{name} is ready: {train} examples to train on, {valid} to validate{test} ({report}).\n");
     let folder = set.folder.display();
-    output::print(&format!("{text}It is in {folder}. Look at it with: hone data view {name}\n"))
+    let kept = set.folder == sets_folder(app).join(name);
+    let named = if kept { name.clone() } else { folder.to_string() };
+    output::print(&format!("{text}It is in {folder}. Look at it with: hone data view {named}\n"))
         .context("cannot print")
 }
 
