@@ -56,12 +56,15 @@ fn locate(hf_home: &Path, kind: Kind, repo: &RepoId, revision: &Revision) -> Opt
     Some((folder, commit))
 }
 
+/// A file of a snapshot: its name, its size, and the checksum that it must have.
+type CachedFile = (RelPath, u64, Checksum);
+
 /// The files that the cache has of one commit of a data set. It may not have all that the repository has.
 pub(crate) fn snapshot(
     hf_home: &Path,
     repo: &RepoId,
     revision: &Revision,
-) -> Option<(CommitId, Vec<(RelPath, u64, Checksum)>)> {
+) -> Option<(CommitId, Vec<CachedFile>)> {
     let (folder, commit) = locate(hf_home, Kind::Dataset, repo, revision)?;
     let root = folder.join("snapshots").join(commit.as_str());
     let (mut files, mut folders) = (Vec::new(), vec![root.clone()]);
@@ -79,7 +82,7 @@ pub(crate) fn snapshot(
 }
 
 /// A link of a snapshot: its name, and what the name of its target says of the content.
-fn cached_file(root: &Path, path: &Path) -> Option<(RelPath, u64, Checksum)> {
+fn cached_file(root: &Path, path: &Path) -> Option<CachedFile> {
     let parts: Option<Vec<&str>> =
         path.strip_prefix(root).ok()?.components().map(|part| part.as_os_str().to_str()).collect();
     let target = path.canonicalize().ok().filter(|target| target.is_file())?;
