@@ -85,7 +85,11 @@ fn after_program<'t>(words: &[&'t str]) -> Option<Vec<&'t str>> {
 
 /// What is wrong with one call.
 fn problem(call: &[&str], help: &mut Help<'_>) -> anyhow::Result<Option<String>> {
-    let command: Vec<&str> = call.iter().copied().take(1).filter(|w| !w.starts_with('-')).collect();
+    let mut command: Vec<&str> = call.iter().copied().take_while(|w| !w.starts_with('-')).take(2).collect();
+    // The second word may be a command of the first, or only what it is about.
+    if command.len() == 2 && help.get(&command)?.is_none() {
+        command.pop();
+    }
     let Some(text) = help.get(&command)? else {
         return Ok(Some("no such command".into()));
     };
@@ -109,6 +113,8 @@ mod tests {
                 [] => Some("Options:\n  -V, --version\n".into()),
                 ["chat"] => Some("  -p, --prompt <TEXT>  Answer once\n      --seed=<N>\n".into()),
                 ["list"] => Some("      --json\n".into()),
+                ["data"] => Some("  fetch\n".into()),
+                ["data", "fetch"] => Some("      --seed <N>\n".into()),
                 _ => None,
             })
         };
@@ -135,5 +141,10 @@ mod tests {
     fn unknown_flags_are_found() {
         assert_eq!(findings("`hone chat --see 1`"), ["README.md:1: `hone chat --see 1`: no flag --see"]);
         assert_eq!(findings("`hone list -p x`"), ["README.md:1: `hone list -p x`: no flag -p"]);
+        assert_eq!(findings("`hone data fetch x --seed 1`"), [] as [&str; 0]);
+        assert_eq!(
+            findings("`hone data fetch --json`"),
+            ["README.md:1: `hone data fetch --json`: no flag --json"]
+        );
     }
 }

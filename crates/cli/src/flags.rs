@@ -1,6 +1,9 @@
 //! What was typed. What will be done with it is decided in `commands`.
 
+mod data;
+
 use clap::{ArgAction, Args, Parser, Subcommand};
+pub(crate) use data::{Build, Data, DataCommand, Fetch, Stats, View};
 use std::net::IpAddr;
 
 /// A private coding assistant that runs on this machine.
@@ -35,6 +38,8 @@ pub(crate) enum Command {
     Chat(Chat),
     /// Serve the OpenAI-compatible API on this machine
     Serve(Serve),
+    /// Fetch, build and look at training sets
+    Data(Data),
     /// Measure speed and memory
     Bench(Bench),
     /// Say what is wrong and how to fix it

@@ -4,6 +4,7 @@
 
 mod bench;
 mod chat;
+mod data;
 mod doctor;
 mod models;
 mod serve;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod chaos;
+mod dataset;
 mod disk;
 mod errors;
 mod library;

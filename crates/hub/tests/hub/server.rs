@@ -203,6 +203,12 @@ fn read_request(stream: &TcpStream, at_resolver: bool) -> Option<Seen> {
 
 impl State {
     fn resolve(&self, stream: &mut TcpStream, seen: &Seen) {
+        if let Some(path) = seen.path.strip_prefix("/api/datasets/acme/") {
+            return self.describe_data(stream, path);
+        }
+        if let Some(path) = seen.path.strip_prefix("/datasets/acme/") {
+            return self.send_data(stream, path, seen);
+        }
         if seen.path == "/api/models/acme/coder" {
             let body = format!(r#"{{"sha":"{COMMIT}","tags":["gguf","license:mit"]}}"#);
             return write_head(
@@ -242,6 +248,65 @@ impl State {
             Some(Answer::Redirect(place)) => return write_head(stream, 302, &[("Location", place)], None),
         }
         write_head(stream, 302, &headers, None);
+    }
+
+    /// The API of data sets: `rows` has files in large storage, `small` has one that git keeps, `none` has no
+    /// rows. The list of files has two pages.
+    fn describe_data(&self, stream: &mut TcpStream, path: &str) {
+        match self.answers.lock().unwrap().pop_front() {
+            Some(Answer::Status(status, code)) => {
+                let headers = [("X-Error-Code", code.to_owned()), ("Retry-After", "0".to_owned())];
+                return write_head(stream, status, &headers, None);
+            }
+            Some(Answer::Later(when)) => {
+                return write_head(stream, 429, &[("Retry-After", when.into())], None);
+            }
+            Some(Answer::Redirect(place)) => return write_head(stream, 307, &[("Location", place)], None),
+            _ => {}
+        }
+        let size = self.content.len();
+        let (oid, sha256) = (git_blob(&self.content), &self.sha256);
+        let readme = format!(r#"{{"type":"file","oid":"{COMMIT}","size":9,"path":"README.md"}}"#);
+        let large = |path: &str| {
+            format!(
+                r#"{{"type":"file","oid":"{COMMIT}","size":{size},"path":"{path}","lfs":{{"oid":"{sha256}","size":{size},"pointerSize":130}}}}"#
+            )
+        };
+        let git = format!(r#"{{"type":"file","oid":"{oid}","size":{size},"path":"rows.jsonl"}}"#);
+        let (repo, question) = path.split_once('/').unwrap();
+        let first = format!("tree/{COMMIT}?recursive=true");
+        let second = format!("{first}&cursor=2");
+        let about = ["main", COMMIT].iter().any(|revision| question == format!("revision/{revision}"));
+        let link = format!(
+            "<http://127.0.0.1:{}/api/datasets/acme/{repo}/{second}>; rel=\"next\"",
+            self.resolver_port
+        );
+        let (body, headers) = match repo {
+            _ if about => {
+                (format!(r#"{{"sha":"{COMMIT}","tags":["license:cc-by-4.0"],"siblings":[]}}"#), vec![])
+            }
+            _ if question == first => (format!("[{readme}]"), vec![("Link", link)]),
+            "rows" if question == second => {
+                (format!("[{},{}]", large("data/train-0.jsonl"), large("data/test-0.jsonl")), vec![])
+            }
+            "small" if question == second => (format!("[{git}]"), vec![]),
+            "none" if question == second => ("[]".to_owned(), vec![]),
+            _ => return write_head(stream, 404, &[("X-Error-Code", "RepoNotFound".into())], None),
+        };
+        let headers = [&[("Content-Length", body.len().to_string())][..], &headers].concat();
+        write_head(stream, 200, &headers, Some(body.as_bytes()));
+    }
+
+    /// Large files are elsewhere; small ones come at once.
+    fn send_data(&self, stream: &mut TcpStream, path: &str, seen: &Seen) {
+        if path == format!("rows/resolve/{COMMIT}/data/train-0.jsonl") {
+            let place = format!("http://127.0.0.1:{}/blob?Signature=secret", self.bytes_port);
+            return write_head(stream, 302, &[("Location", place)], None);
+        }
+        if path == format!("small/resolve/{COMMIT}/rows.jsonl") {
+            return self.send_bytes(stream, seen);
+        }
+        write_head(stream, 404, &[("X-Error-Code", "EntryNotFound".into())], None);
     }
 
     fn send_bytes(&self, stream: &mut TcpStream, seen: &Seen) {
@@ -354,6 +419,13 @@ impl State {
         let _ = stream.set_read_timeout(Some(longest));
         let _ = std::io::Read::read(stream, &mut [0; 1]);
     }
+}
+
+/// The object id that git gives to `content`.
+pub(crate) fn git_blob(content: &[u8]) -> String {
+    use sha1::{Digest as _, Sha1};
+    let hash = Sha1::new().chain_update(format!("blob {}\0", content.len())).chain_update(content).finalize();
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn parse_range(text: &str, size: u64) -> Option<Range<u64>> {
