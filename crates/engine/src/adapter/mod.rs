@@ -3,6 +3,22 @@
 //! `y = x·Wᵀ + scale · (x·Aᵀ)·Bᵀ` (Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021). An adapter
 //! is never merged into the weights that are served: it is applied beside them, per sequence.
 
+mod error;
+mod files;
+mod shared;
+mod parts;
+mod rows;
+mod tensors;
+mod pattern;
+mod layout;
+pub mod fuse;
+pub mod gguf;
+pub mod mlx;
+pub mod peft;
+
+pub use error::AdapterFileError;
+pub use layout::Layout;
+
 use crate::model::Config;
 use kernels::Tensor;
 
