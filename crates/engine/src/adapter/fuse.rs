@@ -144,12 +144,7 @@ fn plan<'a>(
 }
 
 /// The adapter fits the model's metadata; its tensors must do so too.
-fn check_shape(
-    tensor: &TensorInfo,
-    layer: usize,
-    target: Target,
-    lora: &Lora,
-) -> Result<(), AdapterError> {
+fn check_shape(tensor: &TensorInfo, layer: usize, target: Target, lora: &Lora) -> Result<(), AdapterError> {
     let (expected, found) = ((tensor.cols(), tensor.rows()), (lora.a.cols(), lora.b.rows()));
     if expected == found {
         return Ok(());

@@ -51,7 +51,9 @@ impl Key {
         }
         let expression = RegexBuilder::new(&format!("^(?:.*\\.)?(?:{key})$")).size_limit(SIZE_LIMIT).build();
         let shown = super::error::shown(key);
-        expression.map(Key::Expression).map_err(|_| format!("`{shown}` is not an expression that can be used"))
+        expression
+            .map(Key::Expression)
+            .map_err(|_| format!("`{shown}` is not an expression that can be used"))
     }
 
     fn matches(&self, module: &str) -> bool {
@@ -97,7 +99,8 @@ mod tests {
 
     #[test]
     fn the_first_key_wins() {
-        let patterns = Patterns::read(Some(&json!({"k_proj": 1, "q_proj": 2, "self_attn.q_proj": 3}))).unwrap();
+        let patterns =
+            Patterns::read(Some(&json!({"k_proj": 1, "q_proj": 2, "self_attn.q_proj": 3}))).unwrap();
         assert_eq!(patterns.get("model.layers.0.self_attn.q_proj"), Some(2.0));
         assert_eq!(patterns.get("model.layers.0.self_attn.v_proj"), None);
     }

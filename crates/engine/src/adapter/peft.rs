@@ -91,7 +91,8 @@ impl Settings {
             let value = settings.get(key).and_then(Value::as_f64);
             value.ok_or_else(|| bad(format!("`{key}` must be a number")))
         };
-        let patterns = |key: &str| Patterns::read(settings.get(key)).map_err(|e| bad(format!("`{key}`: {e}")));
+        let patterns =
+            |key: &str| Patterns::read(settings.get(key)).map_err(|e| bad(format!("`{key}`: {e}")));
         let rank_stabilised = match settings.get("use_rslora").unwrap_or(&Value::Null) {
             Value::Null => false,
             Value::Bool(yes) => *yes,
@@ -196,7 +197,9 @@ fn target_modules(adapter: &Adapter) -> Vec<String> {
     let none = |target| (0..adapter.layers()).all(|layer| adapter.get(layer, target).is_none());
     if Target::ALL.into_iter().all(|target| whole(target) || none(target)) {
         let names = Target::ALL.into_iter().filter(|target| whole(*target));
-        return names.map(|target| target.module_name().rsplit('.').next().unwrap_or_default().into()).collect();
+        return names
+            .map(|target| target.module_name().rsplit('.').next().unwrap_or_default().into())
+            .collect();
     }
     adapter.iter().map(|(layer, target, _)| module(layer, target)).collect()
 }
