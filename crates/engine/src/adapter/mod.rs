@@ -17,10 +17,11 @@ pub mod mlx;
 pub mod peft;
 
 pub use error::AdapterFileError;
+/// What factors are made of; here for crates that do not know the kernels.
+pub use kernels::Tensor;
 pub use layout::Layout;
 
 use crate::model::Config;
-use kernels::Tensor;
 
 /// A linear layer that an adapter can sit on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
