@@ -1,5 +1,9 @@
 //! What was typed. What will be done with it is decided in `commands`.
 
+mod adapter;
+
+pub(crate) use adapter::*;
+
 use clap::{ArgAction, Args, Parser, Subcommand};
 use std::net::IpAddr;
 
@@ -37,6 +41,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Measure speed and memory
     Bench(Bench),
+    /// List, switch, import, export and merge adapters
+    Adapter(Adapter),
     /// Say what is wrong and how to fix it
     Doctor(Doctor),
 }

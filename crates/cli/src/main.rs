@@ -1,6 +1,7 @@
 //! `hone`: parse, wire the parts, exit code.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program")]
 
+mod bases;
 mod commands;
 mod config;
 mod flags;
@@ -38,6 +39,7 @@ fn run(flags: Flags) -> anyhow::Result<ExitCode> {
         Command::Chat(flags) => commands::chat::run(&app, &flags),
         Command::Serve(flags) => commands::serve::run(&app, &flags),
         Command::Bench(flags) => commands::bench::run(&app, &flags),
+        Command::Adapter(flags) => commands::adapter::run(&app, &flags),
         Command::Doctor(flags) => commands::doctor::run(&app, &flags),
     }
 }

@@ -6,7 +6,7 @@ use std::fs;
 #[test]
 fn no_arguments_print_help() {
     let help = Hone::new().ok(&[]);
-    for command in ["pull", "list", "show", "rm", "use", "chat", "serve", "bench", "doctor"] {
+    for command in ["pull", "list", "show", "rm", "use", "chat", "serve", "bench", "adapter", "doctor"] {
         assert!(
             help.lines().any(|l| l.trim_start().starts_with(&format!("{command} "))),
             "{command}: {help}"

@@ -41,6 +41,16 @@ pub(super) fn replace_json(path: &Path, value: &impl Serialize) -> Result<(), Ad
     rename(&part, path)
 }
 
+/// Copies a file under a temporary name, then renames it. What is there already is kept.
+pub(super) fn copy(from: &Path, to: &Path) -> Result<(), AdaptersError> {
+    let folder = to.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut part = tempfile::NamedTempFile::new_in(folder).map_err(AdaptersError::io("cannot write", to))?;
+    let copied = File::open(from).and_then(|mut from| io::copy(&mut from, &mut part));
+    copied.and_then(|_| part.as_file().sync_all()).map_err(AdaptersError::io("cannot write", to))?;
+    part.persist_noclobber(to).map_err(|e| AdaptersError::io("cannot write", to)(e.error))?;
+    sync_folder(folder)
+}
+
 /// Renames within one folder, durably.
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), AdaptersError> {
     fs::rename(from, to).map_err(AdaptersError::io("cannot move into place", to))?;

@@ -64,9 +64,9 @@ pub enum AdaptersError {
         /// Name and id.
         adapter: String,
         /// What it was trained on.
-        trained: Base,
+        trained: Box<Base>,
         /// What it was to be used with.
-        model: Base,
+        model: Box<Base>,
     },
     /// The adapter that is in use is not removed by accident.
     #[error("the adapter {0} is in use; choose another one first, or remove it with --force")]

@@ -140,7 +140,18 @@ impl Library {
         Ok(gguf::read(&self.path(manifest), config)?)
     }
 
-    /// The adapter in use for a base, by the SHA-256 of its file.
+    /// Copies an adapter's file to `to`, where nothing may be yet. The copy is there wholly or not at all.
+    pub fn copy(&self, manifest: &Manifest, to: &Path) -> Result<(), AdaptersError> {
+        self.verify(manifest)?;
+        disk::copy(&self.path(manifest), to)
+    }
+
+    /// The id of the adapter in use for a base, by the SHA-256 of its file.
+    pub fn active_id(&self, base_sha256: &str) -> Result<Option<String>, AdaptersError> {
+        Ok(Active::read(&self.pointer())?.get(base_sha256).map(str::to_owned))
+    }
+
+    /// The adapter in use for a base, by the SHA-256 of its file. An error where it is damaged.
     pub fn active(&self, base_sha256: &str) -> Result<Option<Manifest>, AdaptersError> {
         Active::read(&self.pointer())?.get(base_sha256).map(|id| self.get(id)).transpose()
     }

@@ -53,8 +53,8 @@ impl Manifest {
         }
         Err(AdaptersError::WrongBase {
             adapter: self.label(),
-            trained: self.base.clone(),
-            model: base.clone(),
+            trained: Box::new(self.base.clone()),
+            model: Box::new(base.clone()),
         })
     }
 

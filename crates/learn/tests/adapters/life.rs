@@ -28,7 +28,7 @@ fn an_adapter_is_found_again_as_it_was_added() {
     assert_eq!(added.created[..10].replace('-', ""), added.id[..8]);
 
     let again = Library::open(home.path()).unwrap();
-    assert_eq!(again.list().unwrap(), [added.clone()]);
+    assert_eq!(again.list().unwrap(), std::slice::from_ref(&added));
     let loaded = again.load(&added, &base('a'), &config).unwrap();
     let lora = loaded.get(1, Target::V).unwrap();
     assert_eq!((lora.scale, lora.a.as_slice()[0], loaded.iter().count()), (2.0, 0.5, 1));
@@ -94,7 +94,7 @@ fn the_adapter_in_use_is_not_removed_by_accident() {
     let a = base('a');
     let (one, two, three) =
         (add(&library, "one", a.clone()), add(&library, "two", a.clone()), add(&library, "three", a.clone()));
-    [&one, &two, &three].map(|manifest| library.use_(manifest).unwrap());
+    [&one, &two, &three].into_iter().for_each(|manifest| library.use_(manifest).unwrap());
     assert!(matches!(library.rm("three", false), Err(AdaptersError::InUse(id)) if id == three.id));
     assert_eq!(active(&library, &a), Some(three.id.clone()));
     assert_eq!(library.rm("two", false).unwrap(), two.id);
@@ -121,7 +121,7 @@ fn scores_are_set_later() {
     let library = Library::open(home.path()).unwrap();
     let manifest = add(&library, "mine", base('a'));
     let scored = library.set_scores(&manifest.id, json!({"loss": 0.5})).unwrap();
-    assert_eq!(library.list().unwrap(), [scored.clone()]);
+    assert_eq!(library.list().unwrap(), std::slice::from_ref(&scored));
     assert_eq!((scored.scores, scored.sha256), (json!({"loss": 0.5}), manifest.sha256));
 }
 

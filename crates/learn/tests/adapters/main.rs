@@ -1,5 +1,5 @@
 //! The adapters on disk: their life, their damage, and processes that are killed.
-#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests may")]
 
 mod damage;
 mod kill;
