@@ -54,11 +54,13 @@ pub(crate) fn write(layout: Layout, adapter: &Adapter, config: &Config, folder: 
 
 /// Fails unless both hold the same bits.
 pub(crate) fn assert_same(found: &Adapter, expected: &Adapter, what: &str) {
-    let all = |adapter: &Adapter| -> Vec<(usize, Target, u32, Vec<u32>, Vec<u32>)> {
-        let bits = |t: &Tensor| t.as_slice().iter().map(|v| v.to_bits()).collect();
-        adapter.iter().map(|(n, t, l)| (n, t, l.scale.to_bits(), bits(&l.a), bits(&l.b))).collect()
-    };
-    assert!(all(found) == all(expected), "{what}");
+    let bits = |t: &Tensor| -> Vec<u32> { t.as_slice().iter().map(|v| v.to_bits()).collect() };
+    assert_eq!(found.iter().count(), expected.iter().count(), "{what}");
+    for ((layer, target, found), (n, t, expected)) in found.iter().zip(expected.iter()) {
+        assert_eq!((layer, target, found.scale.to_bits()), (n, t, expected.scale.to_bits()), "{what}");
+        assert!(bits(&found.a) == bits(&expected.a), "{what}: A of {layer} {target:?}");
+        assert!(bits(&found.b) == bits(&expected.b), "{what}: B of {layer} {target:?}");
+    }
     assert_eq!(found.layers(), expected.layers(), "{what}");
 }
 

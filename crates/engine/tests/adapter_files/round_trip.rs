@@ -159,22 +159,22 @@ fn half_precision_files_are_read() {
     let path = write(Layout::Peft, &uniform(&config, 4, 2.0), &config, folder.path());
     let file = path.join("adapter_model.safetensors");
     let original = Layout::Peft.read(&path, &config).unwrap();
-    let as_f16 = |v: f32| (f16::from_f32(v).to_le_bytes(), f16::from_f32(v).to_f32());
-    let as_bf16 = |v: f32| (bf16::from_f32(v).to_le_bytes(), bf16::from_f32(v).to_f32());
-    let narrow: [(Dtype, &dyn Fn(f32) -> ([u8; 2], f32)); 2] =
-        [(Dtype::F16, &as_f16), (Dtype::BF16, &as_bf16)];
-    for (dtype, narrow) in narrow {
+    let narrow = |dtype, v: f32| match dtype {
+        Dtype::F16 => (f16::from_f32(v).to_le_bytes(), f16::from_f32(v).to_f32()),
+        _ => (bf16::from_f32(v).to_le_bytes(), bf16::from_f32(v).to_f32()),
+    };
+    for dtype in [Dtype::F16, Dtype::BF16] {
         write(Layout::Peft, &original, &config, folder.path());
         edit_tensors(&file, |tensors| {
             for tensor in tensors {
                 let values = tensor.data.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()));
-                tensor.data = values.flat_map(|v| narrow(v).0).collect();
+                tensor.data = values.flat_map(|v| narrow(dtype, v).0).collect();
                 tensor.dtype = dtype;
             }
         });
         let read = Layout::Peft.read(&path, &config).unwrap();
         for ((_, _, found), (_, _, was)) in read.iter().zip(original.iter()) {
-            let rounded: Vec<f32> = was.b.as_slice().iter().map(|v| narrow(*v).1).collect();
+            let rounded: Vec<f32> = was.b.as_slice().iter().map(|v| narrow(dtype, *v).1).collect();
             assert_eq!(found.b.as_slice(), rounded);
         }
     }
