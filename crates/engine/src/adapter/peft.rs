@@ -9,6 +9,7 @@
 //! those that differ, `target_modules` with short names where every layer has the same modules and with whole module
 //! names where not, `use_rslora` false.
 
+use super::error::shown;
 use super::parts::{Factor, Parts, Slot, layer_number};
 use super::pattern::Patterns;
 use super::{Adapter, AdapterFileError, Lora, Target, files, rows, tensors};
@@ -20,7 +21,8 @@ use std::path::Path;
 pub(super) const CONFIG: &str = "adapter_config.json";
 pub(super) const TENSORS: &str = "adapter_model.safetensors";
 
-/// Settings that must not be there, or say nothing (null, false, empty): each changes what is computed.
+/// Settings that must not be there, or say nothing (null, false, empty): each changes what is computed. So may any
+/// `use_…` that is not known here.
 const REFUSED: [(&str, &str); 11] = [
     ("use_dora", "DoRA also changes the size of the weights; train with plain LoRA"),
     ("lora_bias", "train without biases"),
@@ -28,11 +30,11 @@ const REFUSED: [(&str, &str); 11] = [
     ("target_parameters", "train linear layers only"),
     ("trainable_token_indices", "train linear layers only"),
     ("layer_replication", "the base has other layers than the model"),
-    ("use_qalora", "train with plain LoRA"),
     ("alora_invocation_tokens", "an activated LoRA works on a part of the prompt only"),
     ("arrow_config", "train with plain LoRA"),
+    ("kasa_config", "train with plain LoRA"),
+    ("monteclora_config", "train with plain LoRA"),
     ("fan_in_fan_out", "the matrices of these models are not transposed"),
-    ("use_bdlora", "train with plain LoRA"),
 ];
 
 /// How an adapter may have begun. The other ways of PEFT change the base weights too.
@@ -126,7 +128,7 @@ fn refuse(settings: &Map<String, Value>) -> Result<(), AdapterFileError> {
     let get = |key: &str| settings.get(key).unwrap_or(&Value::Null);
     let refused = |key: &str, why| {
         let value: String = get(key).to_string().chars().take(80).collect();
-        Err(AdapterFileError::Unsupported { what: format!("`{key}` = {value}"), why })
+        Err(AdapterFileError::Unsupported { what: format!("`{}` = {value}", shown(key)), why })
     };
     if get("peft_type") != "LORA" {
         return refused("peft_type", "only LORA is");
@@ -141,8 +143,12 @@ fn refuse(settings: &Map<String, Value>) -> Result<(), AdapterFileError> {
                    (path_initial_model_for_weight_conversion)";
         return refused("init_lora_weights", why);
     }
-    match REFUSED.iter().find(|(key, _)| !says_nothing(get(key))) {
-        Some((key, why)) => refused(key, why),
+    if let Some((key, why)) = REFUSED.iter().find(|(key, _)| !says_nothing(get(key))) {
+        return refused(key, why);
+    }
+    let variant = |key: &&String| key.starts_with("use_") && *key != "use_rslora" && !says_nothing(get(key));
+    match settings.keys().find(variant) {
+        Some(key) => refused(key, "train with plain LoRA"),
         None => Ok(()),
     }
 }

@@ -1,9 +1,10 @@
 //! Files from strangers: every one is an error, never a panic.
 
-use crate::make::{config, edit_tensors, uniform, write};
-use engine::adapter::{AdapterFileError, Layout};
+use crate::make::{adapter, config, edit_tensors, uniform, write};
+use engine::adapter::{AdapterFileError, Layout, Target};
 use engine::gguf::{MetadataBuilder, TensorData, write as write_gguf};
 use kernels::Format;
+use proptest::prelude::*;
 use safetensors::Dtype;
 use std::fs;
 use std::path::Path;
@@ -172,4 +173,34 @@ fn settings_that_are_huge_or_not_settings() {
     fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();
     assert!(matches!(Layout::Peft.read(&path, &config), Err(AdapterFileError::Io { .. })));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn any_change_of_a_file_is_an_error_or_an_adapter(
+        layout in prop::sample::select(Layout::ALL.to_vec()),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        in_header in any::<bool>(),
+    ) {
+        let config = config("llama");
+        let folder = tempfile::tempdir().unwrap();
+        let small = adapter(&config, |layer, target| (layer == 0 && target == Target::K).then_some((1, 1.0)));
+        let path = write(layout, &small, &config, folder.path());
+        let file = match layout {
+            Layout::Gguf => path.clone(),
+            Layout::Peft => path.join("adapter_model.safetensors"),
+            Layout::Mlx => path.join("adapters.safetensors"),
+        };
+        let mut bytes = fs::read(&file).unwrap();
+        for (at, value) in changes {
+            let at = at.index(if in_header { 200 } else { bytes.len() });
+            bytes[at] = value;
+        }
+        fs::write(&file, bytes).unwrap();
+        if let Ok(read) = layout.read(&path, &config) {
+            read.check(&config).unwrap();
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod fixtures;
 mod fuse;
 mod hostile;
 mod make;
+mod peft;
 mod refused;
 mod round_trip;
 mod rows;

@@ -48,6 +48,8 @@ fn kinds_of_peft_that_are_not_plain_lora() {
         ("init_lora_weights", json!("olora")),
         ("fan_in_fan_out", json!(true)),
         ("alora_invocation_tokens", json!([1])),
+        ("kasa_config", json!({"beta": 1e-4})),
+        ("use_something_new", json!(true)),
     ] {
         let error = after_config(Layout::Peft, |settings| settings[key] = value).unwrap_err();
         assert!(error.contains(key) && error.contains("not supported"), "{error}");
