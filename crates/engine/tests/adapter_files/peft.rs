@@ -31,7 +31,7 @@ fn an_adapter_of_peft_gives_the_logits_of_peft() {
     let config = config("llama");
     let adapter = Layout::Peft.read(&path("peft"), &config).unwrap();
     let scale = |layer, target| adapter.get(layer, target).unwrap().scale;
-    assert_eq!(scale(0, Target::Q), 3.0 / 2f32.sqrt());
+    assert_eq!(scale(0, Target::Q), (3.0 / 2f64.sqrt()) as f32);
     assert_eq!(scale(1, Target::Q), (5.0 / 2f64.sqrt()) as f32);
     assert_eq!((scale(0, Target::K), adapter.get(0, Target::K).unwrap().rank()), (3.0, 1));
     let distance = to_peft(&adapter);

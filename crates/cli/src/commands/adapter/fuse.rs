@@ -51,7 +51,7 @@ fn report(flags: &AdapterFuse, fused: &Fused, loss: Option<Loss>) -> anyhow::Res
     if flags.json {
         let loss = loss.map(|loss| serde_json::json!({ "apart": loss.apart, "fused": loss.fused }));
         return output::print_json(&serde_json::json!({
-            "path": flags.out, "bytes": fused.bytes, "matrices": fused.matrices,
+            "path": flags.out.display().to_string(), "bytes": fused.bytes, "matrices": fused.matrices,
             "rounding_over_update": fused.lost, "loss": loss,
         }));
     }
