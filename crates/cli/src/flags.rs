@@ -1,7 +1,9 @@
 //! What was typed. What will be done with it is decided in `commands`.
 
+mod adapter;
 mod data;
 
+pub(crate) use adapter::*;
 use clap::{ArgAction, Args, Parser, Subcommand};
 pub(crate) use data::{Build, Data, DataCommand, Fetch, Stats, View};
 use std::net::IpAddr;
@@ -42,6 +44,8 @@ pub(crate) enum Command {
     Data(Data),
     /// Measure speed and memory
     Bench(Bench),
+    /// List, switch, import, export and merge adapters
+    Adapter(Adapter),
     /// Say what is wrong and how to fix it
     Doctor(Doctor),
 }

@@ -1,6 +1,7 @@
 //! `hone`: parse, wire the parts, exit code.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program")]
 
+mod bases;
 mod commands;
 mod config;
 mod flags;
@@ -39,6 +40,7 @@ fn run(flags: Flags) -> anyhow::Result<ExitCode> {
         Command::Serve(flags) => commands::serve::run(&app, &flags),
         Command::Data(flags) => commands::data::run(&app, &flags),
         Command::Bench(flags) => commands::bench::run(&app, &flags),
+        Command::Adapter(flags) => commands::adapter::run(&app, &flags),
         Command::Doctor(flags) => commands::doctor::run(&app, &flags),
     }
 }

@@ -41,6 +41,17 @@ impl Tensor {
         (self.rows, self.cols) = (len / cols, cols);
     }
 
+    /// `[cols, rows]`: rows become columns.
+    pub fn transposed(&self) -> Tensor {
+        let mut turned = Tensor::zeros(self.cols, self.rows);
+        for r in 0..self.rows {
+            for (c, value) in self.row(r).iter().enumerate() {
+                turned.as_mut_slice()[c * self.rows + r] = *value;
+            }
+        }
+        turned
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.rows

@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub(crate) mod adapter;
 pub(crate) mod bench;
 pub(crate) mod chat;
 pub(crate) mod data;

@@ -276,7 +276,7 @@ fn the_catalogue_is_fetched_from_the_hub() {
     let sets: Value = serde_json::from_str(&run.stdout).unwrap();
     let source = &sets[0]["sources"][0];
     assert_eq!(source["source"], "hf:sahil2801/CodeAlpaca-20k@0123456789abcdef0123456789abcdef01234567");
-    assert_eq!((&source["license"], &source["format"]), (&"CC-BY-4.0".into(), &"alpaca".into()));
+    assert_eq!((&source["license"], &source["format"]), (&"CC-BY-NC-4.0".into(), &"alpaca".into()));
     assert_eq!((&sets[0]["report"]["kept"], &sets[0]["parts"][0]["rows"]), (&20.into(), &18.into()));
     let offline: Value = serde_json::from_str(&fetch("1").stdout).unwrap();
     assert_eq!(offline[0]["parts"], sets[0]["parts"]);

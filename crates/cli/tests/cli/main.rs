@@ -2,6 +2,7 @@
 //! need sense use the starter model, and say `skipped` where it is missing.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests may")]
 
+mod adapter;
 mod bench;
 mod chat;
 mod data;

@@ -6,7 +6,9 @@ use std::fs;
 #[test]
 fn no_arguments_print_help() {
     let help = Hone::new().ok(&[]);
-    for command in ["pull", "list", "show", "rm", "use", "chat", "serve", "data", "bench", "doctor"] {
+    let commands =
+        ["pull", "list", "show", "rm", "use", "chat", "serve", "data", "bench", "adapter", "doctor"];
+    for command in commands {
         assert!(
             help.lines().any(|l| l.trim_start().starts_with(&format!("{command} "))),
             "{command}: {help}"

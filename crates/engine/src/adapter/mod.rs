@@ -5,12 +5,27 @@
 
 mod adapted;
 mod dropout;
+mod error;
+mod files;
+mod shared;
+mod parts;
+mod rows;
+mod tensors;
+mod pattern;
+mod layout;
+pub mod fuse;
+pub mod gguf;
+pub mod mlx;
+pub mod peft;
 
 pub(crate) use adapted::Adapted;
 pub(crate) use dropout::Dropout;
+pub use error::AdapterFileError;
+/// What factors are made of; here for crates that do not know the kernels.
+pub use kernels::Tensor;
+pub use layout::Layout;
 
 use crate::model::Config;
-use kernels::Tensor;
 
 /// A linear layer that an adapter can sit on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -27,8 +27,40 @@ pub struct TensorData<'a> {
     pub data: &'a [u8],
 }
 
+/// A tensor to be written, before its data are there.
+#[derive(Clone, Debug)]
+pub struct TensorHead<'a> {
+    /// Name, as in `blk.0.attn_q.weight`.
+    pub name: &'a str,
+    /// Dimensions, the one that lies closest together in memory first.
+    pub dims: &'a [u64],
+    /// Storage format.
+    pub format: Format,
+}
+
 /// Writes a file of version 3.
 pub fn write(out: &mut impl Write, metadata: &MetadataBuilder, tensors: &[TensorData<'_>]) -> io::Result<()> {
+    let heads: Vec<TensorHead<'_>> = tensors.iter().map(TensorData::head).collect();
+    for (tensor, head) in tensors.iter().zip(&heads) {
+        if tensor.data.len() != head.bytes()? {
+            return Err(head.bad(&format!("{} bytes are not", tensor.data.len())));
+        }
+    }
+    write_head(out, metadata, &heads)?;
+    for tensor in tensors {
+        out.write_all(tensor.data)?;
+        write_padding(out, tensor.data.len())?;
+    }
+    Ok(())
+}
+
+/// Writes everything before the data. The data of each tensor follow in the same order, [`TensorHead::bytes`] each,
+/// and [`write_padding`] behind each: so a file can be larger than memory.
+pub fn write_head(
+    out: &mut impl Write,
+    metadata: &MetadataBuilder,
+    tensors: &[TensorHead<'_>],
+) -> io::Result<()> {
     let mut head = Vec::from(*b"GGUF");
     head.extend(3u32.to_le_bytes());
     head.extend((tensors.len() as u64).to_le_bytes());
@@ -36,36 +68,45 @@ pub fn write(out: &mut impl Write, metadata: &MetadataBuilder, tensors: &[Tensor
     head.extend(&metadata.bytes);
     let mut offset = 0;
     for tensor in tensors {
-        tensor.check()?;
+        let bytes = tensor.bytes()?;
         push_str(&mut head, tensor.name);
         head.extend((tensor.dims.len() as u32).to_le_bytes());
         tensor.dims.iter().for_each(|dim| head.extend(dim.to_le_bytes()));
         head.extend(tensor.format.ggml_id().to_le_bytes());
         head.extend((offset as u64).to_le_bytes());
-        offset += tensor.data.len().next_multiple_of(ALIGNMENT);
+        offset += bytes.next_multiple_of(ALIGNMENT);
     }
     head.resize(head.len().next_multiple_of(ALIGNMENT), 0);
-    out.write_all(&head)?;
-    for tensor in tensors {
-        out.write_all(tensor.data)?;
-        let padding = tensor.data.len().next_multiple_of(ALIGNMENT) - tensor.data.len();
-        out.write_all(&[0; ALIGNMENT][..padding])?;
-    }
-    Ok(())
+    out.write_all(&head)
 }
 
-impl TensorData<'_> {
-    fn check(&self) -> io::Result<()> {
+/// Writes what belongs behind a tensor of `bytes` bytes.
+pub fn write_padding(out: &mut impl Write, bytes: usize) -> io::Result<()> {
+    out.write_all(&[0; ALIGNMENT][..bytes.next_multiple_of(ALIGNMENT) - bytes])
+}
+
+impl<'a> TensorData<'a> {
+    fn head(&self) -> TensorHead<'a> {
+        TensorHead { name: self.name, dims: self.dims, format: self.format }
+    }
+}
+
+impl TensorHead<'_> {
+    /// Size of the data. Fails for dimensions that this format cannot have.
+    pub fn bytes(&self) -> io::Result<usize> {
         let (cols, rows) = match self.dims {
             [cols, rows @ ..] if rows.len() < 4 => (*cols as usize, rows.iter().product::<u64>() as usize),
             _ => (0, 0),
         };
-        let whole = cols.is_multiple_of(self.format.block_len());
-        if cols == 0 || !whole || self.data.len() != rows * self.format.row_bytes(cols) {
-            let what = format!("tensor `{}`: {} bytes are not {:?}", self.name, self.data.len(), self.dims);
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        if cols == 0 || !cols.is_multiple_of(self.format.block_len()) {
+            return Err(self.bad("there are no such rows"));
         }
-        Ok(())
+        Ok(rows * self.format.row_bytes(cols))
+    }
+
+    fn bad(&self, why: &str) -> io::Error {
+        let what = format!("tensor `{}`: {why} {:?} in {}", self.name, self.dims, self.format);
+        io::Error::new(io::ErrorKind::InvalidInput, what)
     }
 }
 
