@@ -103,7 +103,7 @@ def measure(case: str, hone: Hone, torch: Torch | None, model: Path, data: Path 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", help="cases, with commas between them; a prefix such as 512 takes all that start with it")
+    parser.add_argument("--only", help="cases, with commas between them; 512 takes all that start with it")
     parser.add_argument("--data", type=Path, help="rows with instruction, input and output, or with messages; chat cases need it")
     parser.add_argument("--rows", type=int, default=48, help="of --data")
     parser.add_argument("--pairs", type=int, default=5)
@@ -116,8 +116,8 @@ def main() -> None:
 
     cases = [f"512-{name}" for name in SETTINGS] + ["of-prefill", "7b"]
     cases += ["chat-bf16", "chat-f32"] if args.data else []
-    wanted = tuple(args.only.split(",")) if args.only else ("",)
-    cases = [case for case in cases if case.startswith(wanted)]
+    wanted = args.only.split(",") if args.only else [""]
+    cases = [case for case in cases if any(case == word or (word not in cases and case.startswith(word)) for word in wanted)]
     if not cases:
         raise SystemExit(f"no case starts with {args.only} (chat cases need --data)")
 
