@@ -3,6 +3,7 @@
 Needs torch, transformers, gguf and numpy. `python torch_model.py FILE.gguf FOLDER` writes a checkpoint in f32.
 """
 
+import json
 import pathlib
 import sys
 
@@ -46,6 +47,10 @@ def load(path, dtype=torch.float32):
 def save(path, folder):
     """A checkpoint with its tokenizer, as Hugging Face's programs read it."""
     load(path).save_pretrained(folder)
+    # mlx-lm looks for the base of RoPE where transformers wrote it until version 5.
+    config = pathlib.Path(folder) / "config.json"
+    fields = json.loads(config.read_text())
+    config.write_text(json.dumps(fields | {"rope_theta": fields["rope_parameters"]["rope_theta"]}, indent=2) + "\n")
     tokenizer(gguf.GGUFReader(path)).save_pretrained(folder)
 
 
