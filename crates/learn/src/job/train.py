@@ -146,7 +146,7 @@ def train(net, rows, held_out, job, report):
     steps = job.get("steps") or math.ceil(job["epochs"] * len(rows) / size)
     warm_up = math.ceil(job.get("warmup", 0.1) * steps)
     schedule = transformers.get_linear_schedule_with_warmup(optimizer, warm_up, steps)
-    order = stream(len(rows), job["seed"])
+    order = stream(len(rows), job["seed"], job.get("shuffle", True))
     report({"step": 0} | validation(net, held_out, job))
     began = time.monotonic()
     for step in range(1, steps + 1):
@@ -161,12 +161,13 @@ def train(net, rows, held_out, job, report):
         report(line | (validation(net, held_out, job) if step == steps else {}))
 
 
-def stream(count, seed):
-    """Row numbers without end, shuffled anew for each pass."""
+def stream(count, seed, shuffle):
+    """Row numbers without end, shuffled anew for each pass, or as they stand in the file."""
     epoch = 0
     while True:
         order = list(range(count))
-        random.Random(f"{seed}-{epoch}").shuffle(order)
+        if shuffle:
+            random.Random(f"{seed}-{epoch}").shuffle(order)
         yield from order
         epoch += 1
 
