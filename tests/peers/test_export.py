@@ -56,8 +56,8 @@ def llama_cpp(tiny, adapter):
     """Tokens of one context, and log-probabilities for the positions of its second half but the last."""
     text, out = tinies.new("text"), tinies.new("logits")
     text.write_text("the quick brown fox jumps over the lazy dog, and the sum of the numbers is printed. " * 4)
-    command = [tinies.llama_programs() / "llama-perplexity", "-m", tiny.path, "--lora", adapter, "-f", text, "-c", CONTEXT, "-b", CONTEXT,
-               "--chunks", 1, "--kl-divergence-base", out, "-fa", "off", "-ctk", "f32", "-ctv", "f32", "-t", 2]  # fmt: skip
+    command = [tinies.llama_programs() / "llama-perplexity", "-m", tiny.path, "--lora", adapter, "-f", text, "-c", CONTEXT,
+               "-b", CONTEXT, "--chunks", 1, "--kl-divergence-base", out, "-fa", "off", "-ctk", "f32", "-ctv", "f32", "-t", 2]  # fmt: skip
     run = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     if run.returncode != 0:
         raise AssertionError(f"llama-perplexity ended with {run.returncode}: {run.stderr[-2000:]}")

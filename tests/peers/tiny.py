@@ -109,7 +109,8 @@ def hone_logits(tiny, adapter=None, tokens=None):
     command = [LOGITS, tiny.path, "--exact"]
     if adapter:
         command += ["--adapter", exported(adapter, "gguf", tiny)]
-    run = subprocess.run([str(word) for word in command], input=json.dumps([tokens or tiny.tokens]), capture_output=True, text=True)
+    asked = json.dumps([tokens or tiny.tokens])
+    run = subprocess.run([str(word) for word in command], input=asked, capture_output=True, text=True)
     if run.returncode != 0:
         raise AssertionError(f"logits ended with {run.returncode}: {run.stderr}")
     return np.array(json.loads(run.stdout)[0])

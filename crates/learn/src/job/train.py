@@ -70,7 +70,8 @@ def start():
 
 def say(line, metrics):
     if RANK == 0:
-        print("  ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in line.items()), flush=True)
+        shown = lambda value: f"{value:.4g}" if isinstance(value, float) else value
+        print("  ".join(f"{key} {shown(value)}" for key, value in line.items()), flush=True)
         metrics.write(json.dumps(line) + "\n")
         metrics.flush()
 
