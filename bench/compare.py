@@ -110,20 +110,33 @@ def cases(hone: Hone, peer: peers.Peer, files: Files) -> dict:
     return table
 
 
-def measure(case: str, unit: str, ours, theirs, pairs: int) -> dict:
-    """Medians of runs that took turns; the ratio is the median of the pairs' ratios."""
+def measure(ours, theirs, pairs: int) -> tuple[list, list]:
+    """Runs that took turns; none of the peer where it has nothing to measure."""
     hone_runs, peer_runs = [], []
     for _ in range(pairs):
         hone_runs.append(ours())
         if theirs:
             peer_runs.append(theirs())
-    row = {"case": case, "unit": unit, "pairs": pairs, "hone": f"{statistics.median(hone_runs):.1f}",
-           "hone_runs": " ".join(f"{v:.1f}" for v in hone_runs),
-           "llama_cpp_runs": " ".join(f"{v:.1f}" for v in peer_runs)}
+    return hone_runs, peer_runs
+
+
+def summary(case: str, unit: str, hone_runs: list, peer_runs: list, peer: str = "llama_cpp") -> dict:
+    """A row of the record: medians; the ratio is the median of the pairs' ratios."""
+    show = lambda value: f"{value:.1f}" if value >= 10 else f"{value:.3g}"
+    row = {"case": case, "unit": unit, "pairs": len(hone_runs), "hone": show(statistics.median(hone_runs)),
+           "hone_runs": " ".join(map(show, hone_runs)), f"{peer}_runs": " ".join(map(show, peer_runs))}
     if peer_runs:
-        row["llama_cpp"] = f"{statistics.median(peer_runs):.1f}"
+        row[peer] = show(statistics.median(peer_runs))
         row["ratio"] = f"{statistics.median(a / b for a, b in zip(hone_runs, peer_runs)):.2f}"
     return row
+
+
+def built(program: Path | None) -> Path:
+    """The program under test, built where none is named."""
+    if not program:
+        subprocess.run(["cargo", "build", "--release", "-q", "-p", "cli"], cwd=ROOT, check=True)
+        program = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/hone"
+    return program.resolve()
 
 
 def processor() -> str:
@@ -166,10 +179,7 @@ def main() -> None:
 
     cache = args.cache.resolve()
     cache.mkdir(parents=True, exist_ok=True)
-    program = args.hone
-    if not program:
-        subprocess.run(["cargo", "build", "--release", "-q", "-p", "cli"], cwd=ROOT, check=True)
-        program = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/hone"
+    program = built(args.hone)
     peer = peers.build(cache, os.cpu_count())
     hone = Hone(program, args.threads)
     table = cases(hone, peer, Files(cache, program, peer))
@@ -180,7 +190,7 @@ def main() -> None:
     rows = []
     for case, (unit, ours, theirs) in table.items():
         if case.startswith(wanted):
-            row = measure(case, unit, ours, theirs, args.pairs)
+            row = summary(case, unit, *measure(ours, theirs, args.pairs))
             versus = f"llama.cpp {row['llama_cpp']:>8}   ratio {row['ratio']}" if theirs else ""
             print(f"{case:14} {unit:9} hone {row['hone']:>8}   {versus}", flush=True)
             rows.append(fixed | row)

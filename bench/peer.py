@@ -86,6 +86,17 @@ def environment(cache: Path) -> Path:
     return folder / "bin"
 
 
+def packages(folder: Path, requirements: Path) -> Path:
+    """A Python with what a requirements file names, made anew when that changes, as `./test` makes it; its program."""
+    wanted, kept = requirements.read_text().strip(), folder / "wanted"
+    if not kept.exists() or kept.read_text().strip() != wanted:
+        print(f"installing {requirements} into {folder} ...", flush=True)
+        venv.create(folder, with_pip=True, clear=True)
+        subprocess.run([folder / "bin/python", "-m", "pip", "install", "-q", "-r", requirements], check=True)
+        kept.write_text(wanted + "\n")
+    return folder / "bin/python"
+
+
 def build(cache: Path, jobs: int) -> Peer:
     """Fetches, builds and returns llama.cpp; later calls find it built."""
     programs = cache / "llama.cpp-programs"

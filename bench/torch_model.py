@@ -1,12 +1,17 @@
-"""A GGUF file as a transformers model: the same weights that hone reads, dequantised.
+"""A GGUF file as a transformers model: the same weights that hone reads, dequantised, and the same tokens.
 
-Needs torch, transformers, gguf and numpy.
+Needs torch, transformers, gguf and numpy. `python torch_model.py FILE.gguf FOLDER` writes a checkpoint in f32.
 """
+
+import json
+import pathlib
+import sys
 
 import gguf
 import numpy as np
 import torch
 import transformers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
 KINDS = {"llama": "Llama", "qwen2": "Qwen2", "qwen3": "Qwen3"}
 PARTS = {
@@ -16,6 +21,10 @@ PARTS = {
     "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
 }  # fmt: skip
 NAMES = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"} | PARTS
+QWEN2 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
+    r"|\s+(?!\S)|\s+"
+)
 LINEAR = [name.split(".")[1] for name in PARTS if name.endswith("_proj")]
 
 
@@ -33,6 +42,36 @@ def load(path, dtype=torch.float32):
     if stored:
         raise SystemExit(f"{path}: transformers has no place for {', '.join(stored)}")
     return model.to(dtype)
+
+
+def save(path, folder):
+    """A checkpoint with its tokenizer, as Hugging Face's programs read it."""
+    load(path).save_pretrained(folder)
+    # mlx-lm looks for the base of RoPE where transformers wrote it until version 5.
+    config = pathlib.Path(folder) / "config.json"
+    fields = json.loads(config.read_text())
+    config.write_text(json.dumps(fields | {"rope_theta": fields["rope_parameters"]["rope_theta"]}, indent=2) + "\n")
+    tokenizer(gguf.GGUFReader(path)).save_pretrained(folder)
+
+
+def tokenizer(reader):
+    value = lambda key: reader.fields[f"tokenizer.{key}"].contents() if f"tokenizer.{key}" in reader.fields else None
+    tokens = value("ggml.tokens")
+    merges = [tuple(merge.split(" ")) for merge in value("ggml.merges")]
+    fast = Tokenizer(models.BPE({token: n for n, token in enumerate(tokens)}, merges))
+    split = {
+        "smollm": lambda: [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)],
+        "qwen2": lambda: [pre_tokenizers.Split(Regex(QWEN2), "isolated"),
+                          pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)],
+    }[value("ggml.pre")]  # fmt: skip
+    fast.pre_tokenizer = pre_tokenizers.Sequence(split())
+    fast.decoder = decoders.ByteLevel()
+    control = [token for token, kind in zip(tokens, value("ggml.token_type")) if kind == 3]
+    fast.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in control])
+    special = {f"{name}_token": tokens[value(f"ggml.{name}_token_id")] for name in ("bos", "eos")}
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=fast, chat_template=value("chat_template"), clean_up_tokenization_spaces=False, **special
+    )
 
 
 def architecture(reader):
@@ -88,3 +127,7 @@ def unpermute(rows, heads):
     if heads is None:
         return rows
     return rows.reshape(heads, -1, 2, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
+
+
+if __name__ == "__main__":
+    save(*map(pathlib.Path, sys.argv[1:]))
