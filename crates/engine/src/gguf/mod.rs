@@ -19,4 +19,4 @@ pub use metadata::Metadata;
 pub use read::Gguf;
 pub use tensor::TensorInfo;
 pub use value::{Array, Kind, Strings, Value};
-pub use write::{MetadataBuilder, TensorData, write};
+pub use write::{MetadataBuilder, TensorData, TensorHead, padding, write, write_head};

@@ -27,8 +27,36 @@ pub struct TensorData<'a> {
     pub data: &'a [u8],
 }
 
+/// What the list of tensors says of one whose data are written later.
+#[derive(Clone, Copy, Debug)]
+pub struct TensorHead<'a> {
+    /// Name, as in `blk.0.attn_q.weight`.
+    pub name: &'a str,
+    /// Dimensions, the one that lies closest together in memory first.
+    pub dims: &'a [u64],
+    /// Storage format.
+    pub format: Format,
+}
+
 /// Writes a file of version 3.
 pub fn write(out: &mut impl Write, metadata: &MetadataBuilder, tensors: &[TensorData<'_>]) -> io::Result<()> {
+    tensors.iter().try_for_each(TensorData::check)?;
+    let heads: Vec<TensorHead<'_>> = tensors.iter().map(TensorData::head).collect();
+    write_head(out, metadata, &heads)?;
+    for tensor in tensors {
+        out.write_all(tensor.data)?;
+        out.write_all(padding(tensor.data.len()))?;
+    }
+    Ok(())
+}
+
+/// Writes all that stands before the data of the first tensor, for files that are too large for the memory.
+/// The data must follow in this order, each with its [`padding`].
+pub fn write_head(
+    out: &mut impl Write,
+    metadata: &MetadataBuilder,
+    tensors: &[TensorHead<'_>],
+) -> io::Result<()> {
     let mut head = Vec::from(*b"GGUF");
     head.extend(3u32.to_le_bytes());
     head.extend((tensors.len() as u64).to_le_bytes());
@@ -36,32 +64,45 @@ pub fn write(out: &mut impl Write, metadata: &MetadataBuilder, tensors: &[Tensor
     head.extend(&metadata.bytes);
     let mut offset = 0;
     for tensor in tensors {
-        tensor.check()?;
+        let bytes = tensor.bytes()?;
         push_str(&mut head, tensor.name);
         head.extend((tensor.dims.len() as u32).to_le_bytes());
         tensor.dims.iter().for_each(|dim| head.extend(dim.to_le_bytes()));
         head.extend(tensor.format.ggml_id().to_le_bytes());
         head.extend((offset as u64).to_le_bytes());
-        offset += tensor.data.len().next_multiple_of(ALIGNMENT);
+        offset += bytes.next_multiple_of(ALIGNMENT);
     }
     head.resize(head.len().next_multiple_of(ALIGNMENT), 0);
-    out.write_all(&head)?;
-    for tensor in tensors {
-        out.write_all(tensor.data)?;
-        let padding = tensor.data.len().next_multiple_of(ALIGNMENT) - tensor.data.len();
-        out.write_all(&[0; ALIGNMENT][..padding])?;
-    }
-    Ok(())
+    out.write_all(&head)
 }
 
-impl TensorData<'_> {
-    fn check(&self) -> io::Result<()> {
+/// The zeros that follow the data of a tensor of `len` bytes.
+pub fn padding(len: usize) -> &'static [u8] {
+    &[0; ALIGNMENT][..len.next_multiple_of(ALIGNMENT) - len]
+}
+
+impl TensorHead<'_> {
+    /// Bytes of the data; an error where the dimensions make no whole rows.
+    fn bytes(&self) -> io::Result<usize> {
         let (cols, rows) = match self.dims {
             [cols, rows @ ..] if rows.len() < 4 => (*cols as usize, rows.iter().product::<u64>() as usize),
             _ => (0, 0),
         };
-        let whole = cols.is_multiple_of(self.format.block_len());
-        if cols == 0 || !whole || self.data.len() != rows * self.format.row_bytes(cols) {
+        if cols == 0 || !cols.is_multiple_of(self.format.block_len()) {
+            let what = format!("tensor `{}`: {:?} are no rows of {}", self.name, self.dims, self.format);
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
+        Ok(rows * self.format.row_bytes(cols))
+    }
+}
+
+impl TensorData<'_> {
+    fn head(&self) -> TensorHead<'_> {
+        TensorHead { name: self.name, dims: self.dims, format: self.format }
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.data.len() != self.head().bytes()? {
             let what = format!("tensor `{}`: {} bytes are not {:?}", self.name, self.data.len(), self.dims);
             return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         }
