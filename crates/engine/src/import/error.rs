@@ -92,7 +92,9 @@ pub enum ImportError {
     #[error("tensor `{0}` holds a value beyond the range of F16; import it as BF16 or F32")]
     Range(String),
     /// A model family that is not implemented.
-    #[error("checkpoints of `{0}` are not supported; LlamaForCausalLM, Qwen2ForCausalLM and Qwen3ForCausalLM are")]
+    #[error(
+        "checkpoints of `{0}` are not supported; LlamaForCausalLM, Qwen2ForCausalLM and Qwen3ForCausalLM are"
+    )]
     Architecture(String),
     /// A part of the model that the engine does not compute.
     #[error("config.json: `{key}` is {value}: {why}")]
@@ -105,7 +107,9 @@ pub enum ImportError {
         why: &'static str,
     },
     /// A checkpoint that is quantised already, by a method that is not read.
-    #[error("the checkpoint is quantised with {0}; take the unquantised checkpoint of the model, or one of MLX")]
+    #[error(
+        "the checkpoint is quantised with {0}; take the unquantised checkpoint of the model, or one of MLX"
+    )]
     Quantised(String),
     /// A format was asked for where the checkpoint has one.
     #[error("the checkpoint is quantised by MLX and is imported as it is: leave the format out")]

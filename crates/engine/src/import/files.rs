@@ -18,9 +18,7 @@ pub(super) fn json(folder: &Path, name: &str) -> Result<Value, ImportError> {
 pub(super) fn find_json(folder: &Path, name: &str) -> Result<Option<Value>, ImportError> {
     let Some(bytes) = find(folder, name)? else { return Ok(None) };
     let parsed = serde_json::from_slice(&bytes);
-    parsed
-        .map(Some)
-        .map_err(|error| ImportError::Json { file: name.to_owned(), reason: error.to_string() })
+    parsed.map(Some).map_err(|error| ImportError::Json { file: name.to_owned(), reason: error.to_string() })
 }
 
 /// The text file `name`, where it is there.

@@ -34,10 +34,13 @@ impl Packed {
         [rows, cols]: [usize; 2],
     ) -> Result<Option<Packed>, ImportError> {
         let (weight, scales) = (format!("{name}.weight"), format!("{name}.scales"));
-        let (Some(codes), Some(stored)) = (tensors.get(&weight), tensors.get(&scales)) else { return Ok(None) };
+        let (Some(codes), Some(stored)) = (tensors.get(&weight), tensors.get(&scales)) else {
+            return Ok(None);
+        };
         let refuse = |why| ImportError::Packing { tensor: weight.clone(), why };
         let biases = format!("{name}.biases");
-        let minima = tensors.get(&biases).ok_or_else(|| refuse("it has no biases; only mode affine is read"))?;
+        let minima =
+            tensors.get(&biases).ok_or_else(|| refuse("it has no biases; only mode affine is read"))?;
         codes.expect_u32(&weight)?;
         let format = stored.floats(&scales)?;
         if minima.floats(&biases)? != format {

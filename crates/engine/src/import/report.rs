@@ -51,7 +51,12 @@ pub enum Note {
 }
 
 impl Report {
-    pub(super) fn new(shape: &Shape, tensors: &[(Wanted, Job)], format: Format, mut notes: Vec<Note>) -> Report {
+    pub(super) fn new(
+        shape: &Shape,
+        tensors: &[(Wanted, Job)],
+        format: Format,
+        mut notes: Vec<Note>,
+    ) -> Report {
         let (mut fallbacks, mut requantised) = (BTreeMap::new(), BTreeMap::new());
         for (_, job) in tensors.iter().filter(|(wanted, _)| wanted.dims.len() == 2) {
             let counts = match job.source {
@@ -99,16 +104,22 @@ impl fmt::Display for Note {
                 write!(f, "{tensors} matrices are {used}, as their width is not whole blocks of {asked}")
             }
             Note::Requantised { format, tensors } => {
-                write!(f, "{tensors} matrices were quantised anew to {format}: MLX's codes do not fit it exactly")
+                write!(
+                    f,
+                    "{tensors} matrices were quantised anew to {format}: MLX's codes do not fit it exactly"
+                )
             }
             Note::Inexact(count) => {
                 write!(f, "{count} scales and biases are not exactly F16 numbers: the nearest are used")
             }
-            Note::PrefixEverywhere => {
-                f.write_str("text behind a control token gets a space in front, unlike in Hugging Face's tokenizer")
-            }
+            Note::PrefixEverywhere => f.write_str(
+                "text behind a control token gets a space in front, unlike in Hugging Face's tokenizer",
+            ),
             Note::Greedy(token) => {
-                write!(f, "the token {token} leaves the space beside it alone, unlike in Hugging Face's tokenizer")
+                write!(
+                    f,
+                    "the token {token} leaves the space beside it alone, unlike in Hugging Face's tokenizer"
+                )
             }
         }
     }

@@ -43,7 +43,8 @@ impl Tensors {
     }
 
     fn open_shards(folder: &Path, index: &Value) -> Result<Tensors, ImportError> {
-        let malformed = |reason: &str| ImportError::Json { file: INDEX.to_owned(), reason: reason.to_owned() };
+        let malformed =
+            |reason: &str| ImportError::Json { file: INDEX.to_owned(), reason: reason.to_owned() };
         let map = index["weight_map"].as_object().ok_or_else(|| malformed("it has no weight_map"))?;
         let shards: BTreeSet<&str> = map.values().filter_map(Value::as_str).collect();
         if shards.len() > SHARD_LIMIT {
@@ -53,7 +54,9 @@ impl Tensors {
         for shard in shards {
             let plain = !shard.contains(['/', '\\', ':']) && !shard.contains(char::is_control);
             if !plain || !shard.ends_with(".safetensors") {
-                return Err(ImportError::Outside(shard.chars().filter(|c| !c.is_control()).take(120).collect()));
+                return Err(ImportError::Outside(
+                    shard.chars().filter(|c| !c.is_control()).take(120).collect(),
+                ));
             }
             all.append(&mut read(folder, shard)?);
         }

@@ -108,9 +108,12 @@ pub(super) fn write(
     check_model(&json.model)?;
     let sentence = json.model.byte_fallback;
     let (tokens, kinds) = list(&json, rows)?;
-    notes.extend(json.added_tokens.iter().filter(|token| token.lstrip || token.rstrip || token.single_word).map(
-        |token| Note::Greedy(token.content.chars().filter(|c| !c.is_control()).take(80).collect()),
-    ));
+    notes.extend(
+        json.added_tokens
+            .iter()
+            .filter(|token| token.lstrip || token.rstrip || token.single_word)
+            .map(|token| Note::Greedy(token.content.chars().filter(|c| !c.is_control()).take(80).collect())),
+    );
     if sentence {
         let prefix = pieces::prefix(&json.normalizer, &json.pre_tokenizer).map_err(ImportError::Tokenizer)?;
         if prefix == pieces::Prefix::First {
@@ -122,9 +125,14 @@ pub(super) fn write(
         metadata.bool("tokenizer.ggml.add_space_prefix", prefix != pieces::Prefix::None);
     } else {
         let pre = split(&json).map_err(ImportError::Tokenizer)?;
-        let merges: Option<Vec<String>> =
-            json.model.merges.iter().map(|m| m.parts().map(|(left, right)| format!("{left} {right}"))).collect();
-        let merges = merges.ok_or_else(|| ImportError::Tokenizer("a merge rule is not two tokens".to_owned()))?;
+        let merges: Option<Vec<String>> = json
+            .model
+            .merges
+            .iter()
+            .map(|m| m.parts().map(|(left, right)| format!("{left} {right}")))
+            .collect();
+        let merges =
+            merges.ok_or_else(|| ImportError::Tokenizer("a merge rule is not two tokens".to_owned()))?;
         metadata.str("tokenizer.ggml.model", "gpt2").str("tokenizer.ggml.pre", pre);
         metadata.strings("tokenizer.ggml.tokens", &tokens).strings("tokenizer.ggml.merges", &merges);
     }
@@ -142,7 +150,9 @@ fn check_model(model: &Bpe) -> Result<(), ImportError> {
     let affix = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
     match model.kind.as_deref() {
         None | Some("BPE") => {}
-        Some(other) => return refuse(&format!("its model is {:?} instead of BPE", other.get(..20).unwrap_or(other))),
+        Some(other) => {
+            return refuse(&format!("its model is {:?} instead of BPE", other.get(..20).unwrap_or(other)));
+        }
     }
     if affix(&model.continuing_subword_prefix) || affix(&model.end_of_word_suffix) {
         return refuse("its words have marks at their ends");
@@ -163,7 +173,11 @@ fn list(json: &Json, rows: usize) -> Result<(Vec<String>, Vec<Kind>), ImportErro
     let mut put = |id: u32, text: &str, kind: Kind| {
         let outside = || refuse(format!("token {id} is outside of the embedding of {rows} rows"));
         let at = id as usize;
-        text.clone_into(tokens.get_mut(at).ok_or_else(outside)?);
+        let token = tokens.get_mut(at).ok_or_else(outside)?;
+        if !token.is_empty() && token != text {
+            return Err(refuse(format!("two tokens have the id {id}")));
+        }
+        text.clone_into(token);
         kinds[at] = kind;
         Ok::<(), ImportError>(())
     };
@@ -185,7 +199,8 @@ fn kind_of(added: &Added, model: &Bpe) -> Kind {
     let text = added.content.as_str();
     let framed = |start, end| text.starts_with(start) && text.ends_with(end);
     // llama.cpp's list of what a control token looks like, whatever tokenizer.json calls it.
-    let looks_special = framed("<|", "|>") || framed("<｜", "｜>") || framed("<unused", ">") || text == "<pad>";
+    let looks_special =
+        framed("<|", "|>") || framed("<｜", "｜>") || framed("<unused", ">") || text == "<pad>";
     match added.special {
         true if model.byte_fallback && model.unk_token.as_deref() == Some(text) => Kind::Unknown,
         true => Kind::Control,
@@ -217,7 +232,9 @@ fn split(json: &Json) -> Result<&'static str, String> {
     let nfc = match json.normalizer["type"].as_str() {
         None => false,
         Some("NFC") => true,
-        Some(other) => return Err(format!("its normalizer {:?} is unknown", other.get(..40).unwrap_or(other))),
+        Some(other) => {
+            return Err(format!("its normalizer {:?} is unknown", other.get(..40).unwrap_or(other)));
+        }
     };
     let pattern = |step: &Value| {
         let isolated = step["type"] == "Split" && step["behavior"] == "Isolated" && step["invert"] != true;
@@ -227,7 +244,9 @@ fn split(json: &Json) -> Result<&'static str, String> {
     let name = match steps.as_slice() {
         [last] if byte_level(last, true) && !nfc && !whole_words => Some("gpt-2"),
         [digits, last]
-            if digits["type"] == "Digits" && digits["individual_digits"] == true && byte_level(last, true) =>
+            if digits["type"] == "Digits"
+                && digits["individual_digits"] == true
+                && byte_level(last, true) =>
         {
             (!nfc && !whole_words).then_some("smollm")
         }
@@ -240,7 +259,9 @@ fn split(json: &Json) -> Result<&'static str, String> {
     };
     name.ok_or_else(|| {
         let steps: String = json.pre_tokenizer.to_string().chars().take(300).collect();
-        format!("it cuts words in a way that is unknown (NFC {nfc}, whole words first {whole_words}): {steps}")
+        format!(
+            "it cuts words in a way that is unknown (NFC {nfc}, whole words first {whole_words}): {steps}"
+        )
     })
 }
 
@@ -253,7 +274,10 @@ fn uses_regex(step: &Value) -> bool {
 fn first_token(processor: &Value) -> Option<String> {
     let template = |step: &Value| {
         let first = step["single"].as_array()?.first()?.as_object()?;
-        let id = first.get("SpecialToken").and_then(Value::as_object).and_then(|token: &Map<_, _>| token.get("id"));
+        let id = first
+            .get("SpecialToken")
+            .and_then(Value::as_object)
+            .and_then(|token: &Map<_, _>| token.get("id"));
         Some(id?.as_str()?.to_owned())
     };
     match processor["type"].as_str()? {
