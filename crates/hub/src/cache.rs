@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::disk;
 use crate::ids::{CommitId, Digest, RelPath, RepoId};
 use crate::resolve::Revision;
+use crate::verify::Checksum;
 
 /// A file in the cache. Its content is still to be checked.
 #[derive(Clone, Debug)]
@@ -18,9 +19,33 @@ pub(crate) struct Cached {
     pub(crate) digest: Option<Digest>,
 }
 
+/// What a repository holds. Models and data sets of one name are different repositories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Model,
+    Dataset,
+}
+
 /// Looks for `file` at `revision` below the folder `hf_home`.
-pub(crate) fn find(hf_home: &Path, repo: &RepoId, file: &RelPath, revision: &Revision) -> Option<Cached> {
-    let folder = hf_home.join("hub").join(repo.cache_folder());
+pub(crate) fn find(
+    hf_home: &Path,
+    kind: Kind,
+    repo: &RepoId,
+    file: &RelPath,
+    revision: &Revision,
+) -> Option<Cached> {
+    let (folder, commit) = locate(hf_home, kind, repo, revision)?;
+    let mut path = folder.join("snapshots").join(commit.as_str());
+    path.extend(file.parts());
+    let target = path.canonicalize().ok().filter(|target| target.is_file())?;
+    let digest = target.file_name().and_then(|name| name.to_str()?.parse().ok());
+    Some(Cached { path: target, commit, digest })
+}
+
+/// The folder of a repository, and the commit that a revision names.
+fn locate(hf_home: &Path, kind: Kind, repo: &RepoId, revision: &Revision) -> Option<(PathBuf, CommitId)> {
+    let prefix = if kind == Kind::Model { "models" } else { "datasets" };
+    let folder = hf_home.join("hub").join(format!("{prefix}--{}", repo.folder()));
     let commit = match revision {
         Revision::Commit(commit) => commit.clone(),
         Revision::Name(name) => {
@@ -28,11 +53,40 @@ pub(crate) fn find(hf_home: &Path, repo: &RepoId, file: &RelPath, revision: &Rev
             std::str::from_utf8(&text).ok()?.trim().parse().ok()?
         }
     };
-    let mut path = folder.join("snapshots").join(commit.as_str());
-    path.extend(file.parts());
+    Some((folder, commit))
+}
+
+/// The files that the cache has of one commit of a data set. It may not have all that the repository has.
+pub(crate) fn snapshot(
+    hf_home: &Path,
+    repo: &RepoId,
+    revision: &Revision,
+) -> Option<(CommitId, Vec<(RelPath, u64, Checksum)>)> {
+    let (folder, commit) = locate(hf_home, Kind::Dataset, repo, revision)?;
+    let root = folder.join("snapshots").join(commit.as_str());
+    let (mut files, mut folders) = (Vec::new(), vec![root.clone()]);
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().ok()?.filter_map(Result::ok) {
+            let path = entry.path();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                folders.push(path);
+            } else if let Some(file) = cached_file(&root, &path) {
+                files.push(file);
+            }
+        }
+    }
+    Some((commit, files))
+}
+
+/// A link of a snapshot: its name, and what the name of its target says of the content.
+fn cached_file(root: &Path, path: &Path) -> Option<(RelPath, u64, Checksum)> {
+    let parts: Option<Vec<&str>> =
+        path.strip_prefix(root).ok()?.components().map(|part| part.as_os_str().to_str()).collect();
     let target = path.canonicalize().ok().filter(|target| target.is_file())?;
-    let digest = target.file_name().and_then(|name| name.to_str()?.parse().ok());
-    Some(Cached { path: target, commit, digest })
+    let blob = target.file_name()?.to_str()?;
+    let git = || blob.parse().ok().map(Checksum::GitBlob);
+    let checksum = blob.parse().ok().map(Checksum::Sha256).or_else(git)?;
+    Some((parts?.join("/").parse().ok()?, target.metadata().ok()?.len(), checksum))
 }
 
 #[cfg(test)]
@@ -59,13 +113,14 @@ mod tests {
 
         let (repo, file) = ("a/b".parse().unwrap(), "m.gguf".parse().unwrap());
         for revision in [Revision::Name("main".into()), Revision::Commit(COMMIT.parse().unwrap())] {
-            let cached = find(home.path(), &repo, &file, &revision).unwrap();
+            let cached = find(home.path(), Kind::Model, &repo, &file, &revision).unwrap();
             assert_eq!(cached.digest.unwrap().to_string(), DIGEST);
             assert_eq!(cached.commit.as_str(), COMMIT);
         }
-        assert!(find(home.path(), &repo, &file, &Revision::Name("dev".into())).is_none());
+        assert!(find(home.path(), Kind::Model, &repo, &file, &Revision::Name("dev".into())).is_none());
         assert!(
-            find(home.path(), &repo, &"x.gguf".parse().unwrap(), &Revision::Name("main".into())).is_none()
+            find(home.path(), Kind::Model, &repo, &"x.gguf".parse().unwrap(), &Revision::Name("main".into()))
+                .is_none()
         );
     }
 }

@@ -1,6 +1,6 @@
 //! Brings a file from the hub, whatever happens on the way.
 //!
-//! Bytes are asked for from where they are missing, so that what broke off goes on. At the end the SHA-256
+//! Bytes are asked for from where they are missing, so that what broke off goes on. At the end the checksum
 //! of the whole decides. The hub publishes no digests of blocks, so when the whole is wrong the bad blocks
 //! are found in three steps, from cheap to dear: those that the disk has not kept; those of which the hub
 //! now gives another sample; and at last all of them, one by one, until the whole is right.
@@ -35,8 +35,10 @@ pub(crate) fn download(
     progress: &dyn Progress,
 ) -> Result<PathBuf, HubError> {
     let block = options.patience.block;
-    let part =
-        Part::open(folder, Identity { version: 1, sha256: remote.digest, bytes: remote.bytes, block })?;
+    let part = Part::open(
+        folder,
+        Identity { version: 2, checksum: remote.checksum.clone(), bytes: remote.bytes, block },
+    )?;
     disk::check_room(folder, remote.bytes - part.done(), options)?;
     let mut download = Download { http, remote, options, progress, part, tag: None };
     progress.start("downloading", Some(remote.bytes));
@@ -61,7 +63,7 @@ impl Download<'_> {
         for _ in 0..MAX_TORN {
             self.fill()?;
             let check = self.check()?;
-            if check.whole == self.remote.digest {
+            if check.whole == self.remote.checksum {
                 return Ok(());
             }
             if check.torn.is_empty() {
@@ -120,13 +122,13 @@ impl Download<'_> {
         if !suspects.is_empty() {
             self.part.forget(&suspects)?;
             self.fill()?;
-            if self.check()?.whole == self.remote.digest {
+            if self.check()?.whole == self.remote.checksum {
                 return Ok(());
             }
         }
         for index in (0..self.part.count()).filter(|index| !suspects.contains(index)) {
             let bytes = self.fetch_now(&self.part.range(index))?;
-            if self.part.replace(index, &bytes)? && self.check()?.whole == self.remote.digest {
+            if self.part.replace(index, &bytes)? && self.check()?.whole == self.remote.checksum {
                 return Ok(());
             }
         }
@@ -152,7 +154,7 @@ impl Download<'_> {
     fn sample(&self, index: u64) -> Range<u64> {
         let block = self.part.range(index);
         let free = (block.end - block.start).saturating_sub(SAMPLE);
-        let seed = digest_of(format!("{} {index}", self.remote.digest).as_bytes());
+        let seed = digest_of(format!("{} {index}", self.remote.checksum).as_bytes());
         let random = seed.as_bytes().iter().take(7).fold(0, |all, byte| all << 8 | u64::from(*byte));
         let start = block.start + random % (free + 1);
         start..block.end.min(start + SAMPLE)
@@ -188,7 +190,7 @@ impl Download<'_> {
     fn give_up(&mut self) -> Result<(), HubError> {
         let got = self.part.check(|_| ())?.whole.to_string();
         self.part.wipe()?;
-        let expected = self.remote.digest.to_string();
+        let expected = self.remote.checksum.to_string();
         Err(HubError::DigestMismatch { what: http::shown(&self.remote.url), expected, got })
     }
 }

@@ -27,6 +27,17 @@ pub enum HubError {
     #[error("the model `{name}` is damaged ({reason}): `hone pull {name}` brings it anew")]
     Damaged { name: String, reason: String },
 
+    #[error(
+        "`{spec}` is no data set that hone knows: give a name of the catalogue ({known}), \
+         hf:owner/repo, or the path of a .json, .jsonl or .parquet file"
+    )]
+    UnknownData { spec: String, known: String },
+    #[error(
+        "{source_text} has no .json, .jsonl or .parquet file with rows to train on: look at its page, and name a \
+         file as hf:owner/repo/file.json"
+    )]
+    NoData { source_text: String },
+
     #[error("hone is offline (HONE_OFFLINE is set) and {what} is not on this machine: unset it to download")]
     Offline { what: String },
     #[error("cannot reach {host}: {reason}. Check the network, or HF_ENDPOINT and the proxy settings")]
@@ -34,11 +45,11 @@ pub enum HubError {
     #[error("{host} answered too slowly or stopped sending; run the same command again to go on from here")]
     Stalled { host: String },
     #[error(
-        "{url} wants a login (401): the model does not exist or is private. \
+        "{url} wants a login (401): it does not exist or is private. \
          Check the name, or set HF_TOKEN to a token that may read it"
     )]
     Unauthorized { url: String },
-    #[error("{url} is gated (403): accept the model's terms on its page, then set HF_TOKEN to your token")]
+    #[error("{url} is gated (403): accept its terms on its page, then set HF_TOKEN to your token")]
     Forbidden { url: String },
     #[error("{url} does not exist (404): check the owner, the repository, the file and the revision")]
     NotFound { url: String },
@@ -62,7 +73,7 @@ pub enum HubError {
     NoDigest { url: String, missing: &'static str },
     #[error("{what} has {got} bytes where {expected} were announced: nothing was installed")]
     SizeMismatch { what: String, expected: u64, got: u64 },
-    #[error("{what} has the SHA-256 {got} where {expected} was announced: nothing was installed")]
+    #[error("{what} has the hash {got} where {expected} was announced: nothing was installed")]
     DigestMismatch { what: String, expected: String, got: String },
     #[error("{what} is not a GGUF file: it does not start with the bytes `GGUF`")]
     NotGguf { what: String },

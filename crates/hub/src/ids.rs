@@ -25,6 +25,11 @@ pub struct RepoId(String);
 #[serde(try_from = "String", into = "String")]
 pub struct CommitId(String);
 
+/// The 40 hexadecimal digits by which git knows the content of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BlobId(String);
+
 /// The name of a model in the library: the name of its folder and its id in the API.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -48,9 +53,9 @@ impl RelPath {
 }
 
 impl RepoId {
-    /// The folder of this repository in the cache of `huggingface_hub`.
-    pub(crate) fn cache_folder(&self) -> String {
-        format!("models--{}", self.0.replace('/', "--"))
+    /// This repository as the name of one folder: no two have the same, because none contains `--`.
+    pub(crate) fn folder(&self) -> String {
+        self.0.replace('/', "--")
     }
 }
 
@@ -127,7 +132,7 @@ fn repo_fault(text: &str) -> Option<&'static str> {
 
 fn commit_fault(text: &str) -> Option<&'static str> {
     let hex = text.len() == 40 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    (!hex).then_some("a commit has 40 hexadecimal digits")
+    (!hex).then_some("it has 40 hexadecimal digits")
 }
 
 fn name_fault(text: &str) -> Option<&'static str> {
@@ -183,6 +188,7 @@ macro_rules! checked_text {
 checked_text!(RelPath, "the path", path_fault);
 checked_text!(RepoId, "the repository", repo_fault);
 checked_text!(CommitId, "the commit", commit_fault);
+checked_text!(BlobId, "the git object", commit_fault);
 checked_text!(ModelName, "the model name", name_fault);
 
 impl FromStr for Digest {
@@ -309,10 +315,7 @@ mod tests {
         ] {
             assert!(text.parse::<RepoId>().is_err(), "accepted {text:?}");
         }
-        assert_eq!(
-            "Qwen/Qwen2.5-Coder-7B".parse::<RepoId>().unwrap().cache_folder(),
-            "models--Qwen--Qwen2.5-Coder-7B"
-        );
+        assert_eq!("Qwen/Qwen2.5-Coder-7B".parse::<RepoId>().unwrap().folder(), "Qwen--Qwen2.5-Coder-7B");
         for text in ["", "main", &"g".repeat(40), &"A".repeat(40), &"a".repeat(39), &"a".repeat(41)] {
             assert!(text.parse::<CommitId>().is_err(), "accepted {text:?}");
         }

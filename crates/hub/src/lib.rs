@@ -5,6 +5,7 @@
 //! engine's business.
 
 pub mod catalog;
+pub mod dataset;
 pub mod ids;
 pub mod resolve;
 

@@ -1,6 +1,6 @@
 //! A file that is not complete yet: its bytes, and beside it a list of the blocks that are there.
 //!
-//! `model.gguf.part` has its final size from the start. `model.gguf.blocks` is a text that only grows: a
+//! `download.part` has its final size from the start. `download.blocks` is a text that only grows: a
 //! first line in JSON says what file this is, then one line `INDEX SHA256` follows for each block that has
 //! arrived. A cut-off last line is ignored, and a block counts only after its bytes on the disk were hashed
 //! again: so neither file has to be on the disk before the other.
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Digest;
-use crate::verify::{Hasher, digest_of, read_pieces};
+use crate::verify::{Checksum, Hasher, digest_of, read_pieces};
 use crate::{HubError, disk};
 
 /// The list of blocks of a file of 1 TB has 10 MB.
@@ -24,7 +24,7 @@ const MAX_LIST: u64 = 64 << 20;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
     pub(crate) version: u32,
-    pub(crate) sha256: Digest,
+    pub(crate) checksum: Checksum,
     pub(crate) bytes: u64,
     pub(crate) block: u64,
 }
@@ -45,7 +45,7 @@ pub(crate) struct Part {
 
 /// The outcome of reading the whole file back.
 pub(crate) struct Check {
-    pub(crate) whole: Digest,
+    pub(crate) whole: Checksum,
     /// Blocks that are not on the disk as they arrived.
     pub(crate) torn: Vec<u64>,
 }
@@ -53,13 +53,13 @@ pub(crate) struct Check {
 impl Part {
     /// Where the bytes are.
     pub(crate) fn data_path(folder: &Path) -> PathBuf {
-        folder.join("model.gguf.part")
+        folder.join("download.part")
     }
 
     /// Opens the file in `folder`, and keeps those of its blocks that are still good.
     pub(crate) fn open(folder: &Path, identity: Identity) -> Result<Part, HubError> {
         let path = Part::data_path(folder);
-        let list_path = folder.join("model.gguf.blocks");
+        let list_path = folder.join("download.blocks");
         let known = read_list(&list_path, &identity);
         let (data, list) = (disk::private_file(&path)?, disk::private_file(&list_path)?);
         let mut part =
@@ -215,11 +215,12 @@ impl Part {
         write().map_err(HubError::io("cannot write", &self.list_path))
     }
 
-    /// The hash of all that is on the disk, and of each whole block of it.
-    fn hash(&mut self, mut progress: impl FnMut(u64)) -> Result<(Digest, BTreeMap<u64, Digest>), HubError> {
+    /// The checksum of all that is on the disk, and of each whole block of it.
+    fn hash(&mut self, mut progress: impl FnMut(u64)) -> Result<(Checksum, BTreeMap<u64, Digest>), HubError> {
         let mut data = &self.data;
         data.seek(SeekFrom::Start(0)).map_err(HubError::io("cannot read", &self.path))?;
-        let (mut whole, mut block, mut at) = (Hasher::default(), Hasher::default(), 0);
+        let mut whole = self.identity.checksum.begin(self.identity.bytes);
+        let (mut block, mut at) = (Hasher::default(), 0);
         let mut blocks = BTreeMap::new();
         let mut limited = data.take(self.identity.bytes);
         read_pieces(&mut limited, |mut piece| {
@@ -260,8 +261,12 @@ mod tests {
 
     const BLOCK: u64 = 10;
 
+    fn sha256(content: &[u8]) -> Checksum {
+        Checksum::Sha256(digest_of(content))
+    }
+
     fn identity(content: &[u8]) -> Identity {
-        Identity { version: 1, sha256: digest_of(content), bytes: content.len() as u64, block: BLOCK }
+        Identity { version: 2, checksum: sha256(content), bytes: content.len() as u64, block: BLOCK }
     }
 
     fn content() -> Vec<u8> {
@@ -283,7 +288,7 @@ mod tests {
         part.write(20, &content[20..]).unwrap();
         assert_eq!(part.gap(), None);
         let check = part.check(|_| ()).unwrap();
-        assert_eq!((check.whole, check.torn), (digest_of(&content), vec![]));
+        assert_eq!((check.whole, check.torn), (sha256(&content), vec![]));
         assert_eq!(std::fs::read(part.finish().unwrap()).unwrap(), content);
     }
 
@@ -307,10 +312,10 @@ mod tests {
         let mut part = Part::open(folder.path(), identity(&content)).unwrap();
         part.write(0, &content[..20]).unwrap();
         drop(part);
-        let other = Identity { sha256: digest_of(b"other"), ..identity(&content) };
+        let other = Identity { checksum: sha256(b"other"), ..identity(&content) };
         assert_eq!(Part::open(folder.path(), other).unwrap().done(), 0);
 
-        let list = folder.path().join("model.gguf.blocks");
+        let list = folder.path().join("download.blocks");
         let first = digest_of(&content[..10]);
         let header = serde_json::to_string(&identity(&content)).unwrap();
         for (text, kept) in [
@@ -337,6 +342,6 @@ mod tests {
         part.write(0, &wrong).unwrap();
         assert!(!part.replace(0, &content[..10]).unwrap());
         assert!(part.replace(3, &content[30..]).unwrap());
-        assert_eq!(part.check(|_| ()).unwrap().whole, digest_of(&content));
+        assert_eq!(part.check(|_| ()).unwrap().whole, sha256(&content));
     }
 }

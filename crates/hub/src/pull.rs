@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cache::{self, Cached};
+use crate::cache::{self, Cached, Kind};
 use crate::catalog::{Entry, HubFile, Origin, WheelFile};
 use crate::http::Http;
 use crate::ids::{Digest, ModelName, RelPath, RepoId};
@@ -72,8 +72,8 @@ impl Job<'_> {
             None => {
                 let http = self.online(&source)?;
                 let known = Known { digest: entry.sha256, bytes: entry.bytes };
-                let remote = remote::look_up(&http, repo, file, &revision, Some(known))?;
-                download::download(&http, &remote, &self.pulling.folder, self.options, self.progress)?
+                let found = remote::look_up(&http, repo, file, &revision, Some(known))?;
+                download::download(&http, &found.remote, &self.pulling.folder, self.options, self.progress)?
             }
         };
         self.install(&path, source, entry.bytes, entry.sha256, Some(entry.license.clone()))
@@ -86,19 +86,21 @@ impl Job<'_> {
             return self.pull_hub_offline(source, &text);
         }
         let http = self.online(&text)?;
-        let remote = remote::look_up(&http, repo, file, revision, None)?;
-        let revision = remote.commit.clone().map_or(revision.clone(), Revision::Commit);
+        let found = remote::look_up(&http, repo, file, revision, None)?;
+        let revision = found.commit.clone().map_or(revision.clone(), Revision::Commit);
         let text = hub_text(repo, file, revision.as_str());
-        if let Some(model) = self.already(&text, remote.digest)? {
+        if let Some(model) = self.already(&text, found.digest)? {
             return Ok(model);
         }
         let cached = self.cached(repo, file, &revision);
-        let path = match cached.and_then(|cached| self.take_cached(&cached.path, remote.digest)) {
+        let path = match cached.and_then(|cached| self.take_cached(&cached.path, found.digest)) {
             Some((path, _)) => path,
-            None => download::download(&http, &remote, &self.pulling.folder, self.options, self.progress)?,
+            None => {
+                download::download(&http, &found.remote, &self.pulling.folder, self.options, self.progress)?
+            }
         };
         let license = remote::license(&http, repo);
-        self.install(&path, text, remote.bytes, remote.digest, license)
+        self.install(&path, text, found.remote.bytes, found.digest, license)
     }
 
     /// Without the network there are the library and the cache of `huggingface_hub`.
@@ -197,7 +199,7 @@ impl Job<'_> {
     }
 
     fn cached(&self, repo: &RepoId, file: &RelPath, revision: &Revision) -> Option<Cached> {
-        cache::find(self.options.hf_home.as_deref()?, repo, file, revision)
+        cache::find(self.options.hf_home.as_deref()?, Kind::Model, repo, file, revision)
     }
 
     /// Takes a file out of the cache if it is what it should be. If anything is wrong it is downloaded.

@@ -16,19 +16,27 @@ use crate::HubError;
 use crate::http::{self, Http};
 use crate::ids::{CommitId, Digest, RelPath, RepoId};
 use crate::resolve::Revision;
+use crate::verify::Checksum;
 
 /// The description of a repository is cut off here.
 const MAX_DESCRIPTION: u64 = 4 << 20;
 
-/// A file of the hub that has been looked up.
+/// A file that can be fetched and checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Remote {
     /// Where to fetch it.
     pub(crate) url: Url,
+    pub(crate) checksum: Checksum,
+    pub(crate) bytes: u64,
+}
+
+/// A file of the hub that has been looked up.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) remote: Remote,
     /// The commit that it belongs to, where the hub says so.
     pub(crate) commit: Option<CommitId>,
     pub(crate) digest: Digest,
-    pub(crate) bytes: u64,
 }
 
 /// What is known of a file before the hub is asked.
@@ -45,8 +53,8 @@ pub(crate) fn look_up(
     file: &RelPath,
     revision: &Revision,
     known: Option<Known>,
-) -> Result<Remote, HubError> {
-    let url = file_url(http, repo, file, revision.as_str());
+) -> Result<Found, HubError> {
+    let url = file_url(http, repo.as_str().split('/'), file, revision.as_str());
     let headers = http.retry(|| {
         let response = http.send(&Method::HEAD, &url, &HeaderMap::new(), describes_file)?;
         Ok(response.headers().clone())
@@ -77,7 +85,8 @@ pub(crate) fn look_up(
         (None, None) => return Err(HubError::NoDigest { url: shown, missing: "X-Linked-Size" }),
     };
     let at = commit.as_ref().map_or(revision.as_str(), CommitId::as_str);
-    Ok(Remote { url: file_url(http, repo, file, at), commit, digest, bytes })
+    let url = file_url(http, repo.as_str().split('/'), file, at);
+    Ok(Found { remote: Remote { url, checksum: Checksum::Sha256(digest), bytes }, commit, digest })
 }
 
 /// The licence that the description of a repository names. It is worth one question and no failure.
@@ -91,12 +100,23 @@ pub(crate) fn license(http: &Http, repo: &RepoId) -> Option<String> {
     let response = http.send(&Method::GET, &url, &HeaderMap::new(), |_| false).ok()?;
     let body = http.small_body(response, MAX_DESCRIPTION).ok()?;
     let description: Description = serde_json::from_slice(&body).ok()?;
-    let license = description.tags.iter().find_map(|tag| tag.strip_prefix("license:"))?;
-    Some(license.chars().filter(|c| !c.is_control()).take(80).collect())
+    license_of(&description.tags)
 }
 
-fn file_url(http: &Http, repo: &RepoId, file: &RelPath, revision: &str) -> Url {
-    http.url(repo.as_str().split('/').chain(["resolve", revision]).chain(file.parts()))
+/// Where the bytes of a file are; `repo` is the path of its repository.
+pub(crate) fn file_url<'a>(
+    http: &Http,
+    repo: impl IntoIterator<Item = &'a str>,
+    file: &'a RelPath,
+    revision: &'a str,
+) -> Url {
+    http.url(repo.into_iter().chain(["resolve", revision]).chain(file.parts()))
+}
+
+/// The licence among the tags of a repository.
+pub(crate) fn license_of(tags: &[String]) -> Option<String> {
+    let license = tags.iter().find_map(|tag| tag.strip_prefix("license:"))?;
+    Some(license.chars().filter(|c| !c.is_control()).take(80).collect())
 }
 
 /// Whether this answer is the redirect that describes the file.

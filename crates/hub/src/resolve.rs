@@ -91,7 +91,7 @@ fn hub_source(text: &str) -> Result<HubSource, HubError> {
     Ok(source)
 }
 
-fn parse_revision(text: &str) -> Result<Revision, HubError> {
+pub(crate) fn parse_revision(text: &str) -> Result<Revision, HubError> {
     if let Ok(commit) = text.parse() {
         return Ok(Revision::Commit(commit));
     }
@@ -140,7 +140,7 @@ fn stem(file: &str) -> &str {
     }
 }
 
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     text.chars().take(120).filter(|c| !c.is_control()).collect()
 }
 

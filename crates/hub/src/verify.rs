@@ -4,10 +4,12 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
 use crate::HubError;
-use crate::ids::{Digest, RelPath};
+use crate::ids::{BlobId, Digest, RelPath};
 
 /// What hashing reads at once.
 const CHUNK: usize = 256 << 10;
@@ -23,6 +25,69 @@ impl Hasher {
 
     pub(crate) fn finish(self) -> Digest {
         Digest::from_bytes(self.0.finalize().into())
+    }
+}
+
+/// What is known of the content of a file before it is fetched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Checksum {
+    /// Its SHA-256: files in large file storage.
+    Sha256(Digest),
+    /// The SHA-1 of `blob LENGTH\0` and the content: files that git itself keeps.
+    GitBlob(BlobId),
+}
+
+/// A [`Checksum`] in the making.
+pub(crate) enum Checking {
+    Sha256(Hasher),
+    GitBlob(Sha1),
+}
+
+impl Checksum {
+    /// Begins the checksum of this kind of a file of `bytes` bytes.
+    pub(crate) fn begin(&self, bytes: u64) -> Checking {
+        match self {
+            Checksum::Sha256(_) => Checking::Sha256(Hasher::default()),
+            Checksum::GitBlob(_) => Checking::GitBlob(Sha1::new().chain_update(format!("blob {bytes}\0"))),
+        }
+    }
+
+    /// Whether the file at `path` has this checksum.
+    pub(crate) fn fits(&self, path: &Path) -> Result<bool, HubError> {
+        let mut file = File::open(path).map_err(HubError::io("cannot open", path))?;
+        let bytes = file.metadata().map_err(HubError::io("cannot read", path))?.len();
+        let mut checking = self.begin(bytes);
+        read_pieces(&mut file, |piece| checking.update(piece)).map_err(HubError::io("cannot read", path))?;
+        Ok(checking.finish() == *self)
+    }
+}
+
+impl std::fmt::Display for Checksum {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Checksum::Sha256(digest) => digest.fmt(f),
+            Checksum::GitBlob(id) => id.fmt(f),
+        }
+    }
+}
+
+impl Checking {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Checking::Sha256(hasher) => hasher.update(bytes),
+            Checking::GitBlob(hasher) => hasher.update(bytes),
+        }
+    }
+
+    pub(crate) fn finish(self) -> Checksum {
+        match self {
+            Checking::Sha256(hasher) => Checksum::Sha256(hasher.finish()),
+            Checking::GitBlob(hasher) => {
+                let hex: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+                Checksum::GitBlob(hex.parse().expect("20 bytes are 40 hexadecimal digits"))
+            }
+        }
     }
 }
 
@@ -159,6 +224,18 @@ mod tests {
         for record in wrong {
             assert!(record_entry(&record, &member).is_err(), "accepted {record:?}");
         }
+    }
+
+    #[test]
+    fn the_checksum_of_a_blob_is_that_of_git() {
+        // `printf 'hello\n' | git hash-object --stdin`, and the same of nothing.
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let blob = |id: &str| Checksum::GitBlob(id.parse().unwrap());
+        assert!(blob("e69de29bb2d1d6434b8b29ae775ad8c2e48c5391").fits(file.path()).unwrap());
+        std::fs::write(file.path(), b"hello\n").unwrap();
+        assert!(blob("ce013625030ba8dba906f756967f9e9ca394464a").fits(file.path()).unwrap());
+        assert!(!blob("e69de29bb2d1d6434b8b29ae775ad8c2e48c5391").fits(file.path()).unwrap());
+        assert!(Checksum::Sha256(digest_of(b"hello\n")).fits(file.path()).unwrap());
     }
 
     #[test]

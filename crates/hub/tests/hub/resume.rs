@@ -82,7 +82,7 @@ fn a_block_that_the_disk_lost_costs_one_block() {
     let mut options = options(&hub, block);
     options.patience.retries = 0;
     assert!(pull(folder.path(), &options).is_err());
-    let part = folder.path().join(".pulls/model/model.gguf.part");
+    let part = folder.path().join(".pulls/model/download.part");
     let mut bytes = std::fs::read(&part).unwrap();
     bytes[3 * block as usize + 17] ^= 1;
     std::fs::write(&part, bytes).unwrap();
@@ -173,7 +173,7 @@ fn killed_at_random_moments_a_pull_goes_on() {
         }
         let mut process = spawn(&hub, folder.path(), block);
         if seed <= 15 {
-            let list = folder.path().join(".pulls/model/model.gguf.blocks");
+            let list = folder.path().join(".pulls/model/download.blocks");
             let blocks =
                 || std::fs::read_to_string(&list).map_or(0, |text| text.lines().count().saturating_sub(1));
             wait_until(|| blocks() >= after / block as usize);
