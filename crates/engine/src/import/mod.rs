@@ -54,8 +54,8 @@ pub struct Import {
 }
 
 /// Checks all of the checkpoint in `folder` but its weights, which need not be there yet.
-pub fn check(folder: &Path) -> Result<(), ImportError> {
-    describe(folder, &Options::default(), &mut Vec::new()).map(|_| ())
+pub fn check(folder: &Path, options: &Options) -> Result<(), ImportError> {
+    describe(folder, options, &mut Vec::new()).map(|_| ())
 }
 
 /// Imports the checkpoint in `folder` into the file `out`, which appears only when it is complete.
@@ -120,6 +120,9 @@ fn describe(
     notes: &mut Vec<Note>,
 ) -> Result<(MetadataBuilder, Shape), ImportError> {
     let config = files::json(folder, "config.json")?;
+    if options.format.is_some() && config["quantization"].is_object() {
+        return Err(ImportError::FormatGiven);
+    }
     let tokenizer = files::json(folder, "tokenizer.json")?;
     let mut metadata = MetadataBuilder::new();
     let shape = Shape::read(&config, &mut metadata)?;

@@ -2,7 +2,7 @@
 
 use super::checkpoint::Checkpoint;
 use super::{committed, imported};
-use engine::import::{Format, ImportError, check};
+use engine::import::{Format, ImportError, Options, check};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -33,7 +33,7 @@ fn a_file_that_is_missing_is_named() {
     let folder = Checkpoint::committed("gpt-2").written();
     fs::remove_file(folder.path().join("model.safetensors")).unwrap();
     assert!(matches!(refused(folder.path()), ImportError::MissingFile(_)));
-    check(folder.path()).unwrap();
+    check(folder.path(), &Options::default()).unwrap();
     assert!(matches!(refused(Path::new("/nowhere")), ImportError::MissingFile(_)));
 }
 
@@ -190,7 +190,7 @@ fn what_the_engine_does_not_compute_is_refused() {
         let mut made = Checkpoint::committed("gpt-2");
         made.config[key] = value.clone();
         let folder = made.written();
-        let error = check(folder.path()).expect_err(&format!("{key} = {value}"));
+        let error = check(folder.path(), &Options::default()).expect_err(&format!("{key} = {value}"));
         let same = std::mem::discriminant(&error) == std::mem::discriminant(&refused(folder.path()));
         assert!(same, "{key} = {value}: {error}");
     }
@@ -200,7 +200,7 @@ fn what_the_engine_does_not_compute_is_refused() {
         made.config["sliding_window"] = json!(16);
         made.config["use_sliding_window"] = json!(used);
         made.config["max_window_layers"] = json!(first_layer);
-        assert_eq!(check(made.written().path()).is_ok(), fine, "{used} {first_layer}");
+        assert_eq!(check(made.written().path(), &Options::default()).is_ok(), fine, "{used} {first_layer}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which files of a repository hold the rows to train on.
 
 use crate::HubError;
-use crate::dataset::listing::Listed;
+use crate::repository::Listed;
 use crate::dataset::source::HubData;
 use crate::ids::RelPath;
 
