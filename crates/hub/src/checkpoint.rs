@@ -48,7 +48,11 @@ pub struct Checkpoint<'a> {
 enum Origin {
     /// The user's own folder: nothing in it is changed.
     Folder(PathBuf),
-    Hub { http: Box<Http>, source: RepositorySource, weights: Vec<Listed> },
+    Hub {
+        http: Box<Http>,
+        source: RepositorySource,
+        weights: Vec<Listed>,
+    },
 }
 
 /// Opens the checkpoint that `spec` names: `hf:owner/repo[@revision]`, or the path of a folder.
@@ -85,10 +89,8 @@ pub fn open<'a>(
             let http = Box::new(Http::new(options)?);
             let listing = repository::ask(&http, Kind::Model, &repository.repo, &repository.revision)?;
             let source = format!("hf:{}@{}", repository.repo, listing.commit);
-            let Choice { small, weights } = choose(&listing).map_err(|reason| HubError::NoCheckpoint {
-                source_text: source.clone(),
-                reason,
-            })?;
+            let Choice { small, weights } = choose(&listing)
+                .map_err(|reason| HubError::NoCheckpoint { source_text: source.clone(), reason })?;
             let license = listing.license;
             let pinned = RepositorySource { revision: Revision::Commit(listing.commit), ..repository };
             let origin = Origin::Hub { http, source: pinned, weights };
@@ -251,8 +253,8 @@ impl Checkpoint<'_> {
     /// Takes the file out of the cache of `huggingface_hub` if it is what it should be.
     fn cached(&self, source: &RepositorySource, file: &Listed) -> Result<Option<PathBuf>, HubError> {
         let found = self.options.hf_home.as_deref();
-        let found = found
-            .and_then(|home| cache::find(home, Kind::Model, &source.repo, &file.path, &source.revision));
+        let found =
+            found.and_then(|home| cache::find(home, Kind::Model, &source.repo, &file.path, &source.revision));
         let Some(found) = found else { return Ok(None) };
         let copy = self.pulling.folder.join("copy");
         if disk::link_or_copy(&found.path, &copy, self.options).is_ok() && is_good(&copy, file)? {

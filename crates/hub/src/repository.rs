@@ -40,12 +40,7 @@ pub(crate) struct Listed {
 }
 
 /// Asks the hub what `repo` holds at `revision`.
-pub(crate) fn ask(
-    http: &Http,
-    kind: Kind,
-    repo: &RepoId,
-    revision: &Revision,
-) -> Result<Listing, HubError> {
+pub(crate) fn ask(http: &Http, kind: Kind, repo: &RepoId, revision: &Revision) -> Result<Listing, HubError> {
     #[derive(Deserialize)]
     struct Description {
         sha: CommitId,

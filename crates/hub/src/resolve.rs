@@ -198,6 +198,15 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_repository() {
+        let source = resolve("hf:mlx-community/Qwen2.5-Coder-7B-Instruct-4bit").unwrap();
+        assert!(source.is_checkpoint());
+        assert_eq!(source.model_name().unwrap().as_str(), "qwen2.5-coder-7b-instruct-4bit");
+        let Source::Repository(pinned) = resolve("hf:a/b@v1.0").unwrap() else { panic!("a repository") };
+        assert_eq!((pinned.repo.as_str(), pinned.revision), ("a/b", Revision::Name("v1.0".into())));
+    }
+
+    #[test]
     fn hostile_sources_are_refused() {
         let hostile = [
             "hf:",
@@ -246,6 +255,7 @@ mod tests {
         std::fs::write(&path, b"GGUF").unwrap();
         let source = resolve(path.to_str().unwrap()).unwrap();
         assert_eq!(source.model_name().unwrap().as_str(), "my-model");
-        assert!(resolve(folder.path().to_str().unwrap()).is_err(), "a folder is not a model");
+        let checkpoint = resolve(folder.path().to_str().unwrap()).unwrap();
+        assert!(checkpoint.is_checkpoint() && !source.is_checkpoint());
     }
 }

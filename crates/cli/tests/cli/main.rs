@@ -4,6 +4,7 @@
 
 mod bench;
 mod chat;
+mod checkpoint;
 mod doctor;
 mod models;
 mod serve;

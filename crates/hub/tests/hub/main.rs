@@ -6,6 +6,7 @@ mod chaos;
 mod disk;
 mod errors;
 mod library;
+mod repository;
 mod resume;
 mod server;
 mod wheels;
