@@ -6,6 +6,7 @@ mod data;
 pub(crate) use adapter::*;
 use clap::{ArgAction, Args, Parser, Subcommand};
 pub(crate) use data::{Build, Data, DataCommand, Fetch, Stats, View};
+use engine::import::Format;
 use std::net::IpAddr;
 
 /// A private coding assistant that runs on this machine.
@@ -52,9 +53,14 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Pull {
-    /// A name from the catalogue, hf:OWNER/REPO/FILE.gguf[@REVISION], or a path to a .gguf file
-    #[arg(value_name = "NAME|hf:OWNER/REPO/FILE.gguf|PATH")]
+    /// A name from the catalogue, hf:OWNER/REPO/FILE.gguf[@REVISION], or a path to a .gguf file; a checkpoint of
+    /// safetensors (Hugging Face or MLX) as hf:OWNER/REPO[@REVISION], or a path to its folder
+    #[arg(value_name = "NAME|hf:OWNER/REPO[/FILE.gguf]|PATH")]
     pub(crate) source: Option<String>,
+    /// Format that a checkpoint is quantised to: Q4_K, Q6_K, Q8_0, Q4_0, Q4_1, F16, BF16 or F32
+    /// [default: Q4_K; an MLX checkpoint keeps its 4 bits as Q4_1]
+    #[arg(long, value_name = "FORMAT", value_parser = format)]
+    pub(crate) format: Option<Format>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -185,6 +191,14 @@ pub(crate) struct Doctor {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// A format by its name; llama.cpp's names of the mixtures are taken too.
+fn format(text: &str) -> Result<Format, String> {
+    let name = text.to_ascii_uppercase();
+    let name = name.strip_suffix("_M").unwrap_or(&name);
+    let found = Format::ALL.into_iter().find(|format| format.name() == name);
+    found.ok_or_else(|| format!("known are {}", Format::ALL.map(Format::name).join(", ")))
 }
 
 #[cfg(test)]

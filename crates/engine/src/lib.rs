@@ -8,6 +8,7 @@ pub mod gguf;
 pub mod text;
 pub mod model;
 pub mod adapter;
+pub mod import;
 mod request;
 pub mod train;
 pub mod sampler;

@@ -4,69 +4,13 @@
 
 #[path = "tokens/any_vocabulary.rs"]
 mod any_vocabulary;
+#[path = "tokens/lines.rs"]
+mod lines;
 
-use engine::gguf::{Gguf, Metadata, MetadataBuilder, Strings};
+use engine::gguf::MetadataBuilder;
 use engine::text::{Decoder, Special, TextError, Tokenizer};
+use lines::{Reference, folder};
 use proptest::prelude::*;
-use std::path::{Path, PathBuf};
-
-/// A vocabulary, and what another tokenizer made of some lines: see `tokens/reference.py`.
-struct Reference {
-    metadata: Metadata,
-    tokenizer: Tokenizer,
-}
-
-impl Reference {
-    fn open(path: &Path) -> Reference {
-        let metadata = Gguf::open(path).unwrap().metadata().clone();
-        let tokenizer = Tokenizer::from_gguf(&metadata).unwrap();
-        Reference { metadata, tokenizer }
-    }
-
-    fn tiny(name: &str) -> Reference {
-        Reference::open(&folder().join(format!("{name}.gguf")))
-    }
-
-    fn strings(&self, key: &str) -> Vec<&str> {
-        self.metadata.require::<Strings<'_>>(key).unwrap().collect()
-    }
-
-    fn lists(&self, key: &str) -> Vec<Vec<u32>> {
-        let flat: Vec<u32> = self.metadata.require(key).unwrap();
-        let lengths: Vec<u32> = self.metadata.require(&format!("{key}_len")).unwrap();
-        let mut rest = flat.as_slice();
-        let lists = lengths.iter().map(|&len| rest.split_off(..len as usize).unwrap().to_vec()).collect();
-        assert!(rest.is_empty());
-        lists
-    }
-
-    /// Compares everything that the file holds; returns the number of lines.
-    fn compare(&self) -> usize {
-        let lines = self.strings("reference.lines");
-        for (key, special) in [("text", Special::Text), ("control", Special::Control)] {
-            let expected = self.lists(&format!("reference.{key}"));
-            assert_eq!(expected.len(), lines.len());
-            for (line, expected) in lines.iter().zip(expected) {
-                let found = self.tokenizer.encode(line, special).unwrap();
-                assert_eq!(found, expected, "{special:?} {line:?}");
-            }
-        }
-        let decoded = self.strings("reference.decoded").into_iter().zip(self.strings("reference.skipped"));
-        for (ids, (decoded, skipped)) in self.lists("reference.ids").iter().zip(decoded) {
-            assert_eq!(self.tokenizer.decode(ids, false), decoded, "{ids:?}");
-            assert_eq!(self.tokenizer.decode(ids, true), skipped, "{ids:?}");
-        }
-        lines.len()
-    }
-
-    fn id(&self, token: &str) -> u32 {
-        self.strings("tokenizer.ggml.tokens").iter().position(|other| *other == token).unwrap() as u32
-    }
-}
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tokens")
-}
 
 /// The vocabularies that `make_tiny.py` trained, one for every way to cut text into words.
 const TINY: [&str; 6] = ["gpt-2", "smollm", "qwen2", "llama-bpe", "default", "sentencepiece"];

@@ -10,6 +10,16 @@ use crate::ids::{CommitId, Digest, RelPath, RepoId};
 use crate::resolve::Revision;
 use crate::verify::Checksum;
 
+impl Kind {
+    /// As the hub and its cache write it.
+    pub(crate) fn plural(self) -> &'static str {
+        match self {
+            Kind::Model => "models",
+            Kind::Dataset => "datasets",
+        }
+    }
+}
+
 /// A file in the cache. Its content is still to be checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Cached {
@@ -44,8 +54,7 @@ pub(crate) fn find(
 
 /// The folder of a repository, and the commit that a revision names.
 fn locate(hf_home: &Path, kind: Kind, repo: &RepoId, revision: &Revision) -> Option<(PathBuf, CommitId)> {
-    let prefix = if kind == Kind::Model { "models" } else { "datasets" };
-    let folder = hf_home.join("hub").join(format!("{prefix}--{}", repo.folder()));
+    let folder = hf_home.join("hub").join(format!("{}--{}", kind.plural(), repo.folder()));
     let commit = match revision {
         Revision::Commit(commit) => commit.clone(),
         Revision::Name(name) => {

@@ -93,6 +93,14 @@ pub(crate) fn link_or_copy(from: &Path, to: &Path, options: &PullOptions) -> Res
     make_private(to)
 }
 
+/// Bytes that a file takes on the disk: less than its size where parts of it were never written.
+pub(crate) fn allocated(path: &Path) -> u64 {
+    #[cfg(unix)]
+    return path.metadata().map_or(0, |found| std::os::unix::fs::MetadataExt::blocks(&found) * 512);
+    #[cfg(not(unix))]
+    return path.metadata().map_or(0, |_| 0);
+}
+
 /// Takes the rights of all others from a file.
 fn make_private(path: &Path) -> Result<(), HubError> {
     #[cfg(unix)]

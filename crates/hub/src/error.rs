@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 pub enum HubError {
     #[error(
         "`{0}` is no model that hone knows: give a name of the catalogue (`hone pull` lists it), \
-         hf:owner/repo/file.gguf, or the path of a .gguf file"
+         hf:owner/repo/file.gguf, hf:owner/repo, or the path of a .gguf file or a checkpoint's folder"
     )]
     UnknownModel(String),
     #[error("{what} `{value}` is not usable: {reason}")]
@@ -20,6 +20,8 @@ pub enum HubError {
          variant of the repository, or join the pieces with `llama-gguf-split --merge` and pull the result"
     )]
     Split { file: String },
+    #[error("{source_text} cannot be imported: {reason}")]
+    NoCheckpoint { source_text: String, reason: String },
     #[error("`{name}` is already a model from {source_text}: `hone rm {name}` first, or rename the file")]
     NameTaken { name: String, source_text: String },
     #[error("there is no model `{0}` here: `hone list` shows those that are, `hone pull {0}` fetches it")]

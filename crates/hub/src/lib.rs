@@ -5,6 +5,7 @@
 //! engine's business.
 
 pub mod catalog;
+pub mod checkpoint;
 pub mod dataset;
 pub mod ids;
 pub mod resolve;
@@ -20,6 +21,7 @@ mod options;
 mod parts;
 mod pull;
 mod remote;
+mod repository;
 pub mod verify;
 pub mod wheel;
 

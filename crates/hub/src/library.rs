@@ -45,6 +45,9 @@ pub struct Installed {
     pub license: Option<String>,
     /// When it was pulled, in seconds since 1970.
     pub pulled_at: u64,
+    /// The format that was asked for, where it was imported from a checkpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
 }
 
 /// `manifest.json`.
@@ -56,12 +59,14 @@ pub(crate) struct Manifest {
     pub(crate) sha256: Digest,
     pub(crate) license: Option<String>,
     pub(crate) pulled_at: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) format: Option<String>,
 }
 
 impl Manifest {
     pub(crate) fn new(source: String, bytes: u64, sha256: Digest, license: Option<String>) -> Manifest {
         let pulled_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Manifest { version: 1, source, bytes, sha256, license, pulled_at }
+        Manifest { version: 1, source, bytes, sha256, license, pulled_at, format: None }
     }
 }
 
@@ -133,6 +138,7 @@ impl Library {
             sha256: manifest.sha256.to_string(),
             license: manifest.license,
             pulled_at: manifest.pulled_at,
+            format: manifest.format,
         })
     }
 
@@ -222,6 +228,7 @@ impl Library {
             sha256: String::new(),
             license: None,
             pulled_at: 0,
+            format: None,
         }
     }
 }

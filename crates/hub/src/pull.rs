@@ -14,8 +14,9 @@ use crate::{HubError, Installed, Library, Progress, PullOptions, disk, download,
 /// Fetches or imports the model that `spec` names, unless the library has it.
 ///
 /// `spec` is a name of the [catalogue](crate::catalog), `hf:owner/repo/file.gguf[@revision]`, or the path of
-/// a `.gguf` file. A pull that was cut off goes on where it was. Of two pulls of one model at once, the
-/// second waits for the first. This blocks, and must not be called from asynchronous code.
+/// a `.gguf` file; whole checkpoints are the business of [`checkpoint`](crate::checkpoint). A pull that was cut
+/// off goes on where it was. Of two pulls of one model at once, the second waits for the first. This blocks, and
+/// must not be called from asynchronous code.
 pub fn pull(
     library: &Library,
     spec: &str,
@@ -31,6 +32,10 @@ pub fn pull(
         Source::Catalog(entry) => job.pull_entry(entry),
         Source::Hub(source) => job.pull_hub(&source),
         Source::File(path) => job.import(&path),
+        Source::Repository(_) | Source::Folder(_) => {
+            let reason = "it is a whole checkpoint, not a single file".to_owned();
+            Err(HubError::NoCheckpoint { source_text: spec.to_owned(), reason })
+        }
     }
 }
 
@@ -235,7 +240,7 @@ fn hub_text(repo: &RepoId, file: &RelPath, revision: &str) -> String {
 }
 
 /// Whether two sources name the same file, if perhaps at different times.
-fn same_origin(a: &str, b: &str) -> bool {
+pub(crate) fn same_origin(a: &str, b: &str) -> bool {
     fn without_version(source: &str) -> &str {
         let cut = if source.starts_with("hf:") { source.rfind('@') } else { None };
         let cut = if source.starts_with("pip:") { source.find("==") } else { cut };

@@ -1,4 +1,4 @@
-//! From what was typed to where the bytes are: `NAME`, `hf:owner/repo/file.gguf[@rev]`, or a path.
+//! From what was typed to where the bytes are: `NAME`, `hf:owner/repo[/file.gguf][@rev]`, or a path.
 
 use std::path::{Path, PathBuf};
 
@@ -13,8 +13,28 @@ pub enum Source {
     Catalog(&'static Entry),
     /// A file of a repository of the hub.
     Hub(HubSource),
+    /// A whole repository of the hub: a checkpoint, to be imported.
+    Repository(RepositorySource),
     /// A file on this machine.
     File(PathBuf),
+    /// A folder on this machine: a checkpoint, to be imported.
+    Folder(PathBuf),
+}
+
+impl Source {
+    /// Whether it is many files that have to be imported, see [`crate::checkpoint`].
+    pub fn is_checkpoint(&self) -> bool {
+        matches!(self, Source::Repository(_) | Source::Folder(_))
+    }
+}
+
+/// `hf:owner/repo[@rev]`.
+#[derive(Clone, Debug)]
+pub struct RepositorySource {
+    /// The repository.
+    pub repo: RepoId,
+    /// Which state of it.
+    pub revision: Revision,
 }
 
 /// `hf:owner/repo/file.gguf[@rev]`.
@@ -53,9 +73,17 @@ impl Source {
         match self {
             Source::Catalog(entry) => Ok(entry.name.clone()),
             Source::Hub(hub) => ModelName::from_text(stem(hub.file.file_name())),
+            Source::Repository(source) => {
+                ModelName::from_text(source.repo.as_str().rsplit('/').next().unwrap_or_default())
+            }
             Source::File(path) => {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 ModelName::from_text(stem(&name))
+            }
+            Source::Folder(path) => {
+                // `.` and `..` have no name of their own.
+                let path = path.canonicalize().map_err(HubError::io("cannot open", path))?;
+                ModelName::from_text(&path.file_name().unwrap_or_default().to_string_lossy())
             }
         }
     }
@@ -64,7 +92,7 @@ impl Source {
 /// Finds out what `spec` means, without touching the network.
 pub fn resolve(spec: &str) -> Result<Source, HubError> {
     if let Some(rest) = spec.strip_prefix("hf:") {
-        return hub_source(rest).map(Source::Hub);
+        return hub_source(rest);
     }
     if let Some(entry) = catalog::find(spec) {
         return Ok(Source::Catalog(entry));
@@ -72,23 +100,21 @@ pub fn resolve(spec: &str) -> Result<Source, HubError> {
     if looks_like_path(spec) { file_source(spec) } else { Err(HubError::UnknownModel(shown(spec))) }
 }
 
-fn hub_source(text: &str) -> Result<HubSource, HubError> {
+fn hub_source(text: &str) -> Result<Source, HubError> {
     let (path, revision) = text.split_once('@').unwrap_or((text, "main"));
     let mut parts = path.splitn(3, '/');
-    let (Some(owner), Some(repo), Some(file)) = (parts.next(), parts.next(), parts.next()) else {
+    let (Some(owner), Some(repo), file) = (parts.next(), parts.next(), parts.next()) else {
         return Err(malformed(
             "the source",
             text,
-            "it is written hf:owner/repo/file.gguf, with @revision or without",
+            "it is written hf:owner/repo or hf:owner/repo/file.gguf, with @revision or without",
         ));
     };
-    let source = HubSource {
-        repo: format!("{owner}/{repo}").parse()?,
-        file: file.parse()?,
-        revision: parse_revision(revision)?,
-    };
+    let (repo, revision) = (format!("{owner}/{repo}").parse()?, parse_revision(revision)?);
+    let Some(file) = file else { return Ok(Source::Repository(RepositorySource { repo, revision })) };
+    let source = HubSource { repo, file: file.parse()?, revision };
     check_file_name(source.file.file_name())?;
-    Ok(source)
+    Ok(Source::Hub(source))
 }
 
 pub(crate) fn parse_revision(text: &str) -> Result<Revision, HubError> {
@@ -103,12 +129,15 @@ pub(crate) fn parse_revision(text: &str) -> Result<Revision, HubError> {
 }
 
 fn looks_like_path(spec: &str) -> bool {
-    spec.ends_with(".gguf") || spec.contains(['/', '\\']) || Path::new(spec).is_file()
+    spec.ends_with(".gguf") || spec.contains(['/', '\\']) || Path::new(spec).exists()
 }
 
 fn file_source(spec: &str) -> Result<Source, HubError> {
     let path = PathBuf::from(spec);
     let found = path.metadata().map_err(HubError::io("cannot read", &path))?;
+    if found.is_dir() {
+        return Ok(Source::Folder(path));
+    }
     if !found.is_file() {
         return Err(malformed("the path", spec, "it is not a file"));
     }
@@ -169,12 +198,25 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_repository() {
+        let source = resolve("hf:mlx-community/Qwen2.5-Coder-7B-Instruct-4bit").unwrap();
+        assert!(source.is_checkpoint());
+        assert_eq!(source.model_name().unwrap().as_str(), "qwen2.5-coder-7b-instruct-4bit");
+        let Source::Repository(pinned) = resolve("hf:a/b@v1.0").unwrap() else { panic!("a repository") };
+        assert_eq!((pinned.repo.as_str(), pinned.revision), ("a/b", Revision::Name("v1.0".into())));
+    }
+
+    #[test]
     fn hostile_sources_are_refused() {
         let hostile = [
             "hf:",
             "hf:a",
-            "hf:a/b",
+            "hf:a/",
             "hf:a/b/",
+            "hf:../b",
+            "hf:a/b@",
+            "hf:a/b@../c",
+            "hf:a/b?x",
             "hf:../b/c.gguf",
             "hf:a/../c.gguf",
             "hf:a/b/../c.gguf",
@@ -213,6 +255,7 @@ mod tests {
         std::fs::write(&path, b"GGUF").unwrap();
         let source = resolve(path.to_str().unwrap()).unwrap();
         assert_eq!(source.model_name().unwrap().as_str(), "my-model");
-        assert!(resolve(folder.path().to_str().unwrap()).is_err(), "a folder is not a model");
+        let checkpoint = resolve(folder.path().to_str().unwrap()).unwrap();
+        assert!(checkpoint.is_checkpoint() && !source.is_checkpoint());
     }
 }

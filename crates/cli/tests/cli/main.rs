@@ -6,6 +6,7 @@ mod adapter;
 mod bench;
 mod chat;
 mod data;
+mod checkpoint;
 mod doctor;
 mod models;
 mod serve;

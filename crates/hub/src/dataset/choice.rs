@@ -1,9 +1,9 @@
 //! Which files of a repository hold the rows to train on.
 
 use crate::HubError;
-use crate::dataset::listing::Listed;
 use crate::dataset::source::HubData;
 use crate::ids::RelPath;
+use crate::repository::Listed;
 
 /// The outcome.
 pub(crate) struct Choice<'a> {

@@ -12,7 +12,6 @@
 
 mod catalog;
 mod choice;
-mod listing;
 mod shelf;
 mod source;
 
@@ -23,10 +22,11 @@ use serde::Serialize;
 use crate::cache::{self, Kind};
 use crate::http::Http;
 use crate::remote::{self, Remote};
+use crate::repository::{self, Listed, Listing};
 use crate::resolve::Revision;
 use crate::verify::{self, Checksum};
 use crate::{HubError, Progress, PullOptions, disk, download};
-use listing::{Listed, Listing};
+
 use shelf::Shelf;
 
 pub use catalog::{DataEntry, entries};
@@ -75,7 +75,7 @@ pub fn fetch(
     let http = if options.offline { None } else { Some(Http::new(options)?) };
     let listing = match &http {
         Some(http) => {
-            let listing = listing::ask(http, &source.repo, &source.revision)?;
+            let listing = repository::ask(http, Kind::Dataset, &source.repo, &source.revision)?;
             shelf.keep(&listing, &source.revision)?;
             listing
         }

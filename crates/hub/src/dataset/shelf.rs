@@ -3,8 +3,8 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use crate::dataset::listing::Listing;
 use crate::ids::{CommitId, RelPath, RepoId};
+use crate::repository::Listing;
 use crate::resolve::Revision;
 use crate::{HubError, disk};
 

@@ -7,6 +7,7 @@ mod dataset;
 mod disk;
 mod errors;
 mod library;
+mod repository;
 mod resume;
 mod server;
 mod wheels;

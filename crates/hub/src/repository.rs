@@ -1,7 +1,7 @@
 //! The files of a repository at one commit: what the hub says of them.
 //!
-//! `/api/datasets/{repo}/revision/{rev}` names the commit and the licence, `/api/datasets/{repo}/tree/{commit}`
-//! lists the files page by page: the header `Link` leads to the next one.
+//! `/api/{kind}/{repo}/revision/{rev}` names the commit and the licence, `/api/{kind}/{repo}/tree/{commit}`
+//! lists the files page by page: the header `Link` leads to the next one. The kind is `models` or `datasets`.
 
 use reqwest::Method;
 use reqwest::header::{HeaderMap, LINK};
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::HubError;
+use crate::cache::Kind;
 use crate::http::{self, Http};
 use crate::ids::{BlobId, CommitId, Digest, RelPath, RepoId};
 use crate::remote::license_of;
@@ -39,7 +40,7 @@ pub(crate) struct Listed {
 }
 
 /// Asks the hub what `repo` holds at `revision`.
-pub(crate) fn ask(http: &Http, repo: &RepoId, revision: &Revision) -> Result<Listing, HubError> {
+pub(crate) fn ask(http: &Http, kind: Kind, repo: &RepoId, revision: &Revision) -> Result<Listing, HubError> {
     #[derive(Deserialize)]
     struct Description {
         sha: CommitId,
@@ -47,7 +48,7 @@ pub(crate) fn ask(http: &Http, repo: &RepoId, revision: &Revision) -> Result<Lis
         tags: Vec<String>,
     }
     let api = |parts: [&str; 2]| {
-        http.url(["api", "datasets"].into_iter().chain(repo.as_str().split('/')).chain(parts))
+        http.url(["api", kind.plural()].into_iter().chain(repo.as_str().split('/')).chain(parts))
     };
     let url = api(["revision", revision.as_str()]);
     let (description, _): (Description, _) = get(http, &url)?;

@@ -1,29 +1,42 @@
 //! `hone pull`: fetches or imports a model; without a name it lists what there is.
 
+mod checkpoint;
+
 use crate::config::App;
 use crate::flags::Pull;
-use crate::output::{self, bytes};
+use crate::output::{self, Usage, bytes};
 use crate::progress::Progress;
 use hub::{PullOptions, catalog};
 use std::process::ExitCode;
 
 pub(crate) fn run(app: &App, flags: &Pull) -> anyhow::Result<ExitCode> {
     match &flags.source {
-        Some(source) => pull(app, source, flags.json)?,
+        Some(source) => pull(app, source, flags)?,
         None => list(flags.json)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn pull(app: &App, source: &str, json: bool) -> anyhow::Result<()> {
+fn pull(app: &App, source: &str, flags: &Pull) -> anyhow::Result<()> {
     let library = app.library()?;
-    let model = hub::pull(&library, source, &PullOptions::from_env(), &Progress::new(app.quiet))?;
+    let (options, progress) = (PullOptions::from_env(), Progress::new(app.quiet));
+    let (model, notes) = if hub::resolve::resolve(source)?.is_checkpoint() {
+        checkpoint::pull(&library, source, flags.format, &options, &progress)?
+    } else if flags.format.is_some() {
+        return Err(Usage("--format is for checkpoints; a .gguf file stays as it is".into()).into());
+    } else {
+        (hub::pull(&library, source, &options, &progress)?, Vec::new())
+    };
     // The first model is the one that is used.
     if app.config.model.is_none() {
         app.choose(Some(&model.name))?;
     }
-    if json {
-        return output::print_json(&model);
+    if flags.json {
+        let mut value = serde_json::to_value(&model)?;
+        if !notes.is_empty() {
+            value["notes"] = notes.into();
+        }
+        return output::print_json(&value);
     }
     let next = if app.config.model.is_none() {
         "hone chat".into()
@@ -54,7 +67,7 @@ fn list(json: bool) -> anyhow::Result<()> {
             e.summary.to_string(),
         ]);
     }
-    let hint = "\nFetch one with: hone pull NAME (also hf:OWNER/REPO/FILE.gguf, or a path to a .gguf file)\n";
+    let hint = "\nFetch one with: hone pull NAME (also hf:OWNER/REPO, hf:OWNER/REPO/FILE.gguf, or a path)\n";
     Ok(output::print(&(output::table(&rows) + hint))?)
 }
 
