@@ -6,6 +6,7 @@
 //! `--exact` takes the reference device, whose activations are f32.
 #![allow(clippy::print_stdout, reason = "a program for the terminal")]
 
+use engine::adapter::{Adapter, gguf};
 use engine::model::{Batch, Model, Scratch};
 use kernels::cpu::{Cpu, CpuOptions};
 use kernels::reference::Reference;
@@ -15,21 +16,24 @@ use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse(std::env::args().skip(1))?;
-    if let Some(path) = &options.adapter {
-        return Err(format!("cannot apply {}: the engine does not apply adapters yet", path.display()).into());
-    }
     let model = Model::open(&options.model)?;
+    let adapter = options.adapter.as_deref().map(|path| gguf::read(path, model.config())).transpose()?;
     let device: Box<dyn Device> =
         if options.exact { Box::new(Reference) } else { Box::new(Cpu::new(CpuOptions::default())?) };
     let sequences: Vec<Vec<u32>> = serde_json::from_reader(std::io::stdin().lock())?;
     let found: Result<Vec<_>, _> =
-        sequences.iter().map(|tokens| logits(&model, device.as_ref(), tokens)).collect();
+        sequences.iter().map(|tokens| logits(&model, adapter.as_ref(), device.as_ref(), tokens)).collect();
     println!("{}", serde_json::to_string(&found?)?);
     Ok(())
 }
 
 /// One row of logits for each token.
-fn logits(model: &Model, device: &dyn Device, tokens: &[u32]) -> Result<Vec<Vec<f32>>, Box<dyn Error>> {
+fn logits(
+    model: &Model,
+    adapter: Option<&Adapter>,
+    device: &dyn Device,
+    tokens: &[u32],
+) -> Result<Vec<Vec<f32>>, Box<dyn Error>> {
     let vocab = model.info.vocab_size;
     if let Some(token) = tokens.iter().find(|token| **token as usize >= vocab) {
         return Err(format!("token {token} is not in the vocabulary of {vocab}").into());
@@ -39,7 +43,7 @@ fn logits(model: &Model, device: &dyn Device, tokens: &[u32]) -> Result<Vec<Vec<
     kv.grow(blocks.len());
     let spans = [Span { rows: 0..tokens.len(), start: 0, blocks: &blocks }];
     let outputs: Vec<usize> = (0..tokens.len()).collect();
-    let batch = Batch { tokens, spans: &spans, outputs: &outputs };
+    let batch = Batch { tokens, spans: &spans, outputs: &outputs, adapters: &[adapter] };
     let mut scratch = Scratch::default();
     let logits = model.forward(device, &batch, &mut kv, &mut scratch, &|| false);
     let logits = logits.ok_or("cancelled")?;

@@ -15,3 +15,11 @@ pub(crate) fn memory_bytes() -> Option<usize> {
     let limit = system.cgroup_limits().map_or(u64::MAX, |group| group.total_memory);
     usize::try_from(system.total_memory().min(limit)).ok().filter(|&bytes| bytes > 0)
 }
+
+/// Memory that is free for this process now, as far as it is known.
+pub(crate) fn available_bytes() -> Option<u64> {
+    let mut system = sysinfo::System::new().ok()?;
+    system.refresh_memory();
+    let limit = system.cgroup_limits().map_or(u64::MAX, |group| group.free_memory);
+    Some(system.available_memory().min(limit)).filter(|&bytes| bytes > 0)
+}

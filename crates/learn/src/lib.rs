@@ -5,3 +5,4 @@
 
 pub mod adapters;
 pub mod dataset;
+pub mod train;

@@ -5,6 +5,7 @@
 
 mod adapted;
 mod dropout;
+mod init;
 mod error;
 mod files;
 mod shared;
@@ -21,6 +22,7 @@ pub mod peft;
 pub(crate) use adapted::Adapted;
 pub(crate) use dropout::Dropout;
 pub use error::AdapterFileError;
+pub use init::Shape;
 /// What factors are made of; here for crates that do not know the kernels.
 pub use kernels::Tensor;
 pub use layout::Layout;

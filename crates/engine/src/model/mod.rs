@@ -17,6 +17,7 @@ pub use work::Work;
 
 use crate::gguf::Gguf;
 use crate::text::{ChatTemplate, Message, TextError, Tokenizer};
+use crate::train::Example;
 use rope::Rope;
 use std::path::Path;
 use weights::Weights;
@@ -65,11 +66,31 @@ impl Model {
     /// A conversation as tokens, up to where the assistant's next answer begins. A file without a template
     /// gets ChatML. The token that begins a text comes once where the model wants one.
     pub fn chat_prompt(&self, messages: &[Message]) -> Result<Vec<u32>, TextError> {
-        let rendered = match &self.template {
-            Some(template) => template.render(&self.tokenizer, messages, true)?,
-            None => ChatTemplate::chatml().render(&self.tokenizer, messages, true)?,
-        };
-        Ok(self.with_bos(rendered))
+        self.rendered(messages, true)
+    }
+
+    /// A conversation to learn from: its tokens as they are when it is served, and which of them the assistant wrote.
+    /// The token that ends a turn is one of those, what the template writes after it is not.
+    pub fn chat_example(&self, messages: &[Message]) -> Result<Example, TextError> {
+        let tokens = self.rendered(messages, false)?;
+        let mut supervised = vec![false; tokens.len()];
+        for (i, _) in messages.iter().enumerate().filter(|(_, message)| message.role == "assistant") {
+            let (before, through) =
+                (self.rendered(&messages[..i], true)?, self.rendered(&messages[..=i], false)?);
+            // The answer's first letters may have become one token with the last of what stands before.
+            let start = before.iter().zip(&through).take_while(|(a, b)| a == b).count();
+            let control = |id: &u32| self.tokenizer.is_control(*id);
+            let end = through
+                .iter()
+                .rposition(control)
+                .filter(|&at| at >= start)
+                .map_or(through.len(), |at| at + 1);
+            if start + 1 < before.len() || end > tokens.len() || tokens[..end] != through[..end] {
+                return Err(TextError::Unmaskable);
+            }
+            supervised[start..end].fill(true);
+        }
+        Ok(Example { tokens, supervised })
     }
 
     /// Plain text as tokens, to be continued.
@@ -87,6 +108,14 @@ impl Model {
         tokens.extend(encode(suffix)?);
         tokens.push(fim.middle);
         Ok(self.with_bos(tokens))
+    }
+
+    fn rendered(&self, messages: &[Message], add_generation_prompt: bool) -> Result<Vec<u32>, TextError> {
+        let rendered = match &self.template {
+            Some(template) => template.render(&self.tokenizer, messages, add_generation_prompt)?,
+            None => ChatTemplate::chatml().render(&self.tokenizer, messages, add_generation_prompt)?,
+        };
+        Ok(self.with_bos(rendered))
     }
 
     fn with_bos(&self, mut tokens: Vec<u32>) -> Vec<u32> {

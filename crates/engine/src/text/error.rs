@@ -54,6 +54,11 @@ pub enum TextError {
     /// The model cannot fill in the middle.
     #[error("this model has no fill-in-the-middle tokens; use a coder model such as qwen2.5-coder")]
     NoFim,
+    /// The template rewrites earlier turns, so that the assistant's tokens cannot be told apart.
+    #[error(
+        "this model's chat template changes earlier turns, so the assistant's own tokens cannot be told apart"
+    )]
+    Unmaskable,
     /// A role that no chat template knows.
     #[error("role `{0}` is unknown; use system, developer, user, assistant or tool")]
     Role(String),

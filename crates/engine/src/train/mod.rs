@@ -9,9 +9,17 @@ mod adamw;
 mod backward;
 mod forward;
 mod head;
+mod memory;
 mod pack;
+mod scorer;
+mod state;
 mod trainer;
 
 pub use adamw::AdamW;
+/// What computes; here for crates that do not know the kernels.
+pub use kernels::Device;
+pub use memory::{available_memory, memory_needed};
 pub use pack::{Example, Pack};
+pub use scorer::Scorer;
+pub use state::StateError;
 pub use trainer::{Options, Stopped, Trainer, Update};

@@ -51,13 +51,14 @@ pub struct Trainer {
     model: Arc<Model>,
     device: Arc<dyn Device>,
     options: Options,
-    adapter: Adapter,
+    pub(super) adapter: Adapter,
     gradients: Adapter,
-    optimizer: AdamW,
+    pub(super) optimizer: AdamW,
     /// Targets since the last update.
     targets: usize,
     /// Packs learned from, over the whole run.
-    batches: u64,
+    pub(super) batches: u64,
+    pub(super) batches_at_update: u64,
     forward: Forward,
     backward: Backward,
     head: Head,
@@ -78,6 +79,7 @@ impl Trainer {
             optimizer: AdamW::new(&adapter, options.weight_decay),
             targets: 0,
             batches: 0,
+            batches_at_update: 0,
             forward: Forward::new(&model, options.kv_format),
             backward: Backward::default(),
             head: Head::default(),
@@ -137,9 +139,16 @@ impl Trainer {
             let shrink = (f64::from(clip) / (norm + 1e-6)).min(1.0);
             self.optimizer.update(&mut self.adapter, &self.gradients, (mean * shrink) as f32, rate);
         }
+        self.batches_at_update = self.batches;
+        self.forget();
+        Update { norm, applied }
+    }
+
+    /// Drops the gradients since the last update, as if their packs had not been.
+    pub fn forget(&mut self) {
         self.gradients.factors_mut().for_each(|t| t.as_mut_slice().fill(0.0));
         self.targets = 0;
-        Update { norm, applied }
+        self.batches = self.batches_at_update;
     }
 
     /// The loss of every target of a pack, as the adapter is now.
@@ -154,6 +163,13 @@ impl Trainer {
     /// The adapter as it is now.
     pub fn adapter(&self) -> &Adapter {
         &self.adapter
+    }
+
+    /// Replaces the adapter's factors and leaves the optimiser as it is: for the best of several moments of a run.
+    pub fn set_adapter(&mut self, adapter: Adapter) -> Result<(), AdapterError> {
+        adapter.check(self.model.config())?;
+        self.adapter = adapter;
+        Ok(())
     }
 
     /// Ends the run.

@@ -16,6 +16,9 @@ use crate::{Rng, impatient, sha256};
 const SPEC: &str = "hf:acme/Tiny-Coder";
 const BLOCK: u64 = 4096;
 
+/// The bytes that the list of files is made of, and those that are sent.
+type Served = (Vec<u8>, Vec<u8>);
+
 /// A hub with the repository `acme/Tiny-Coder`.
 struct Hub {
     endpoint: String,
@@ -24,7 +27,7 @@ struct Hub {
 
 struct State {
     /// What the list of files says, and what is sent.
-    files: Mutex<BTreeMap<String, (Vec<u8>, Vec<u8>)>>,
+    files: Mutex<BTreeMap<String, Served>>,
     /// The file whose next answer ends after so many bytes.
     cut: Mutex<Option<(String, usize)>>,
     /// Path and range of every request for a file.

@@ -1,0 +1,25 @@
+//! How much memory a run takes, before it begins.
+
+use crate::adapter::Adapter;
+use crate::{Model, machine};
+
+/// Bytes of a run at its peak, the mapped weights included: packs of up to `rows` rows, one parameter in `adapter`
+/// four times (value, gradient, two means).
+pub fn memory_needed(model: &Model, adapter: &Adapter, rows: usize, recompute: bool) -> u64 {
+    let c = model.config();
+    let (q, kv) = (c.heads.q * c.heads.dim, c.heads.kv * c.heads.dim);
+    // What `forward::Kept` holds of one row, and what goes back through a layer beside it.
+    let kept = 2 * c.width + 2 * q + 2 * kv + 2 * c.hidden;
+    let passing = 4 * c.width + 3 * q + 4 * kv + 3 * c.hidden;
+    let first = adapter.iter().map(|(n, _, _)| n).min().unwrap_or(c.layers);
+    let layers = c.layers - first;
+    let all = if recompute { layers * c.width + kept } else { layers * kept };
+    let factors = 4 * adapter.parameters();
+    let head = 64.max((1 << 22) / model.info.vocab_size) * model.info.vocab_size * 3 / 2;
+    model.info.file_bytes + 4 * (rows * (all + passing) + factors + head) as u64
+}
+
+/// Bytes that are free for this process now, as far as it is known.
+pub fn available_memory() -> Option<u64> {
+    machine::available_bytes()
+}

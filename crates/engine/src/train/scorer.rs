@@ -1,0 +1,40 @@
+//! The loss of texts under a model, with an adapter or without.
+
+use super::forward::{Context, Forward};
+use super::head::Head;
+use super::{Options, Pack, Stopped};
+use crate::Model;
+use crate::adapter::{Adapter, AdapterError};
+use kernels::Device;
+use std::sync::Arc;
+
+/// Computes losses and nothing else.
+pub struct Scorer {
+    model: Arc<Model>,
+    device: Arc<dyn Device>,
+    adapter: Adapter,
+    forward: Forward,
+    head: Head,
+}
+
+impl Scorer {
+    /// For a model with an adapter, or alone.
+    pub fn new(
+        model: Arc<Model>,
+        device: Arc<dyn Device>,
+        adapter: Option<Adapter>,
+    ) -> Result<Self, AdapterError> {
+        let adapter = adapter.unwrap_or_else(|| Adapter::empty(model.config().layers));
+        adapter.check(model.config())?;
+        let forward = Forward::new(&model, Options::default().kv_format);
+        Ok(Scorer { model, device, adapter, forward, head: Head::default() })
+    }
+
+    /// The loss of every target of a pack, in nats. `pause` is asked before each layer and says whether to stop.
+    pub fn losses(&mut self, pack: &Pack, pause: &mut dyn FnMut() -> bool) -> Result<Vec<f32>, Stopped> {
+        let (model, device) = (&*self.model, &*self.device);
+        let ctx = Context { model, device, adapter: &self.adapter, dropout: None };
+        self.forward.run(&ctx, pack, model.weights.layers.len(), false, pause).ok_or(Stopped)?;
+        Ok(self.head.losses(model, device, &self.forward.x, &pack.rows, &pack.targets, None))
+    }
+}

@@ -1,0 +1,23 @@
+//! A training run: examples in, an adapter and its history out.
+//!
+//! Data goes down this list: what is asked for (`recipe`), conversations as tokens (`tokens`), which of them make a step
+//! (`order`), what that will cost (`plan`), the run itself (`run`) with its folder on disk (`folder`, `checkpoint`), and
+//! pictures of its history (`curve`).
+
+mod checkpoint;
+mod curve;
+mod error;
+mod folder;
+mod order;
+mod plan;
+mod recipe;
+mod run;
+mod tokens;
+
+pub use curve::{svg, terminal};
+pub use error::TrainError;
+pub use folder::{Folder, RunInfo};
+pub use plan::Plan;
+pub use recipe::{Recipe, Supervise};
+pub use run::{Event, Metric, Outcome, Run};
+pub use tokens::{Counts, Tokens};

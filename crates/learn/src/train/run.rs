@@ -1,0 +1,309 @@
+//! The run itself: steps, evaluations, checkpoints.
+
+use super::checkpoint::{self, Best, Progress};
+use super::folder::Folder;
+use super::{Plan, Recipe, Tokens, TrainError, order};
+use engine::Model;
+use engine::adapter::Adapter;
+use engine::train::{Device, Example, Options, Pack, Stopped, Trainer};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Validation examples that an evaluation takes at most, and how often it comes in a run.
+const VALID: usize = 64;
+const EVALUATIONS: u64 = 10;
+
+/// Time between checkpoints at least.
+const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(20);
+
+/// A run that is ready to start.
+pub struct Run {
+    trainer: Trainer,
+    train: Vec<Example>,
+    valid: Vec<Pack>,
+    recipe: Recipe,
+    plan: Plan,
+    folder: Folder,
+    progress: Progress,
+    /// How long a checkpoint may be overdue; zero writes one after each step.
+    pub between_checkpoints: Duration,
+}
+
+/// What was measured at one step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metric {
+    /// Updates that are done with this one; 0 is before the first.
+    pub step: u64,
+    /// Mean loss of the step's targets, in nats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss: Option<f64>,
+    /// Mean loss over the validation examples after the step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_loss: Option<f64>,
+    /// Learning rate.
+    pub learning_rate: f32,
+    /// Norm of the gradient before clipping.
+    pub norm: f64,
+    /// Tokens of the step, and those of them that were targets.
+    pub tokens: usize,
+    /// Targets of the step.
+    pub targets: usize,
+}
+
+/// What happens while a run lasts.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// A pack of a step is done: rows so far and in all.
+    Pack {
+        /// The step, counted from 1.
+        step: u64,
+        /// Rows done and rows of the step.
+        rows: (usize, usize),
+    },
+    /// A step is done.
+    Step {
+        /// What was measured.
+        metric: &'a Metric,
+        /// Speed of the step.
+        tokens_per_second: f64,
+        /// Time that the rest will take, about.
+        seconds_left: f64,
+    },
+    /// A checkpoint is on disk.
+    Saved,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The adapter: that of the lowest validation loss, or the last where nothing was validated.
+    pub adapter: Adapter,
+    /// What was measured at each step.
+    pub history: Vec<Metric>,
+    /// The step whose adapter it is.
+    pub best_step: u64,
+    /// Whether all steps are done. If not, the run can be resumed.
+    pub finished: bool,
+}
+
+impl Run {
+    /// Sets a run up; with a checkpoint in `folder` it goes on from there.
+    pub fn new(
+        model: Arc<Model>,
+        device: Arc<dyn Device>,
+        start: Adapter,
+        sets: (Tokens, Tokens),
+        recipe: Recipe,
+        folder: Folder,
+    ) -> Result<Run, TrainError> {
+        recipe.check(model.config())?;
+        let (train, valid) = sets;
+        let plan = Plan::new(&model, &start, &train, &valid, &recipe)?;
+        let options = Options {
+            recompute: plan.recompute,
+            dropout: recipe.dropout,
+            seed: recipe.seed,
+            weight_decay: recipe.weight_decay,
+            ..Options::default()
+        };
+        let mut trainer = Trainer::new(model, device, start, options)?;
+        let mut progress = Progress::default();
+        if let Some((saved, state)) = checkpoint::read(folder.path())? {
+            trainer.restore(&state)?;
+            progress = saved;
+        }
+        // The same examples at every evaluation.
+        let valid = order::all(&valid.examples[..valid.examples.len().min(VALID)]);
+        let between_checkpoints = BETWEEN_CHECKPOINTS;
+        Ok(Run { trainer, train: train.examples, valid, recipe, plan, folder, progress, between_checkpoints })
+    }
+
+    /// What the run will take. Times one pack without learning from it.
+    pub fn plan(&mut self) -> Plan {
+        let packs = order::packs(&self.train, 0, self.recipe.step_examples().min(8), self.recipe.seed);
+        if let Some(pack) = packs.first() {
+            let began = Instant::now();
+            if self.trainer.losses(pack, &mut || false).is_ok() {
+                // There and back, and once more where layers are computed again.
+                let factor = if self.plan.recompute { 4.5 } else { 3.5 };
+                let rows =
+                    self.plan.tokens as f64 / self.plan.examples as f64 * self.plan.step_examples as f64;
+                let left = (self.plan.steps - self.progress.step.min(self.plan.steps)) as f64;
+                let each = began.elapsed().as_secs_f64() / pack.rows() as f64;
+                self.plan.seconds = Some(each * factor * rows * left);
+            }
+        }
+        self.plan.clone()
+    }
+
+    /// Steps that are done.
+    pub fn step(&self) -> u64 {
+        self.progress.step
+    }
+
+    /// Runs to the end, or until `pause` says to stop: then a checkpoint is written first. `pause` is asked before
+    /// every layer and may wait.
+    pub fn run(
+        mut self,
+        pause: &mut dyn FnMut() -> bool,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Outcome, TrainError> {
+        self.folder.write_history(&self.progress)?;
+        let mut saved = Instant::now();
+        let ended = loop {
+            if self.progress.step >= self.plan.steps {
+                break true;
+            }
+            match self.one_step(pause, on_event) {
+                Ok(result) => result?,
+                Err(Stopped) => break false,
+            }
+            if saved.elapsed() >= self.between_checkpoints && self.progress.step < self.plan.steps {
+                self.save()?;
+                on_event(Event::Saved);
+                saved = Instant::now();
+            }
+        };
+        self.trainer.forget();
+        self.save()?;
+        self.folder.write_history(&self.progress)?;
+        let best_step = match self.progress.best {
+            Some(best) if ended && best.step != self.progress.step => {
+                let state = self.folder.read(&best_name(best.step))?;
+                self.trainer.restore(&state)?;
+                best.step
+            }
+            _ => self.progress.step,
+        };
+        let history = std::mem::take(&mut self.progress.history);
+        Ok(Outcome { adapter: self.trainer.into_adapter(), history, best_step, finished: ended })
+    }
+
+    fn one_step(
+        &mut self,
+        pause: &mut dyn FnMut() -> bool,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Result<(), TrainError>, Stopped> {
+        if self.progress.step == 0 && self.progress.history.is_empty() {
+            let valid_loss = self.validate(pause)?;
+            let metric = Metric { valid_loss, ..Metric::nothing() };
+            self.progress.history.push(metric);
+            if let Err(error) = self.folder.append(&self.progress.history[0]) {
+                return Ok(Err(error));
+            }
+        }
+        let (step, began) = (self.progress.step, Instant::now());
+        let packs = order::packs(&self.train, step, self.recipe.step_examples(), self.recipe.seed);
+        let (rows, targets) = packs.iter().fold((0, 0), |(r, t), p| (r + p.rows(), t + p.targets()));
+        let (mut done, mut loss) = (0, 0.0);
+        for pack in &packs {
+            loss += self.trainer.accumulate(pack, pause)?.iter().map(|&l| f64::from(l)).sum::<f64>();
+            done += pack.rows();
+            on_event(Event::Pack { step: step + 1, rows: (done, rows) });
+        }
+        let rate = self.recipe.rate(self.plan.learning_rate, step, self.plan.steps);
+        let update = self.trainer.update(rate, self.recipe.clip);
+        if !update.applied || !loss.is_finite() {
+            return Ok(Err(TrainError::NotFinite { step: step + 1, rate }));
+        }
+        let seconds = began.elapsed().as_secs_f64();
+        let last = step + 1 == self.plan.steps;
+        let due = (step + 1) % (self.plan.steps / EVALUATIONS).max(1) == 0 || last;
+        // A stop in here would leave a step without its evaluation: it is done again from the last checkpoint.
+        let valid_loss = if due { self.validate_whole(pause) } else { None };
+        let metric = Metric {
+            step: step + 1,
+            loss: Some(loss / targets.max(1) as f64),
+            valid_loss,
+            learning_rate: rate,
+            norm: update.norm,
+            tokens: rows,
+            targets,
+        };
+        self.progress.step = step + 1;
+        if let Err(error) = self.keep(metric) {
+            return Ok(Err(error));
+        }
+        let metric = self.progress.history.last().expect("kept above");
+        let seconds_left = (self.plan.steps - step - 1) as f64 * seconds;
+        on_event(Event::Step { metric, tokens_per_second: rows as f64 / seconds, seconds_left });
+        Ok(Ok(()))
+    }
+
+    /// Takes a step's numbers into the history, and its adapter aside where it is the best.
+    fn keep(&mut self, metric: Metric) -> Result<(), TrainError> {
+        self.folder.append(&metric)?;
+        if let Some(loss) = metric.valid_loss
+            && self.progress.best.is_none_or(|best| loss < best.loss)
+        {
+            self.folder.replace(&best_name(metric.step), &self.trainer.save())?;
+            let before = self.progress.best.replace(Best { step: metric.step, loss });
+            if let Some(before) = before {
+                // The checkpoint on disk may still name it; the next one will not.
+                self.save_after(metric, before.step)?;
+                return Ok(());
+            }
+        }
+        self.progress.history.push(metric);
+        Ok(())
+    }
+
+    /// A checkpoint that names the new best adapter, then the old one may go.
+    fn save_after(&mut self, metric: Metric, old_best: u64) -> Result<(), TrainError> {
+        self.progress.history.push(metric);
+        self.save()?;
+        // A leftover and no danger.
+        let _ = std::fs::remove_file(self.folder.path().join(best_name(old_best)));
+        Ok(())
+    }
+
+    fn save(&self) -> Result<(), TrainError> {
+        checkpoint::write(self.folder.path(), &self.progress, &self.trainer.save())
+    }
+
+    /// Mean loss over the validation examples, `None` where there are none.
+    fn validate(&mut self, pause: &mut dyn FnMut() -> bool) -> Result<Option<f64>, Stopped> {
+        let (mut sum, mut targets) = (0.0, 0);
+        for pack in &self.valid {
+            sum += self.trainer.losses(pack, pause)?.iter().map(|&l| f64::from(l)).sum::<f64>();
+            targets += pack.targets();
+        }
+        Ok((targets > 0).then(|| sum / targets as f64))
+    }
+
+    /// The same to its end, giving way where `pause` waits and not where it says to stop.
+    fn validate_whole(&mut self, pause: &mut dyn FnMut() -> bool) -> Option<f64> {
+        let mut wait = || {
+            pause();
+            false
+        };
+        self.validate(&mut wait).unwrap_or(None)
+    }
+}
+
+impl Metric {
+    fn nothing() -> Metric {
+        Metric { step: 0, loss: None, valid_loss: None, learning_rate: 0.0, norm: 0.0, tokens: 0, targets: 0 }
+    }
+}
+
+impl Tokens {
+    /// SHA-256 over all tokens and targets.
+    pub fn sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        for example in &self.examples {
+            hash.update((example.tokens.len() as u64).to_le_bytes());
+            for (token, supervised) in example.tokens.iter().zip(&example.supervised) {
+                hash.update(token.to_le_bytes());
+                hash.update([u8::from(*supervised)]);
+            }
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+fn best_name(step: u64) -> String {
+    format!("best-{step}.bin")
+}
