@@ -117,7 +117,7 @@ mod tests {
         let metric = |step: u64, loss: f64| Metric {
             step,
             loss: Some(loss),
-            valid_loss: (step % 5 == 0).then_some(loss + 0.1),
+            valid_loss: step.is_multiple_of(5).then_some(loss + 0.1),
             learning_rate: 1e-3,
             norm: 1.0,
             tokens: 10,
