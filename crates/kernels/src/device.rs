@@ -72,6 +72,12 @@ pub trait Device: Send + Sync {
         dv: &mut Tensor,
     );
 
+    /// Rounds to bf16, to keep a tensor in half of its memory. `out` gets as many numbers as `x` has.
+    fn narrow(&self, x: &Tensor, out: &mut Vec<u16>);
+
+    /// The other way. `out` has as many numbers as `x`.
+    fn widen(&self, x: &[u16], out: &mut Tensor);
+
     /// `losses[t] = -ln softmax(logits[t])[targets[t]]`; `logits [T, V]` become their gradients,
     /// `softmax(logits) - onehot(target)`.
     fn cross_entropy(&self, logits: &mut Tensor, targets: &[u32], losses: &mut [f32]);

@@ -2,7 +2,8 @@
 //!
 //! `dx` is the gradient of the layer's output when it comes in, and of its input when it goes out.
 
-use super::forward::{Context, Kept};
+use super::forward::Context;
+use super::kept::{Inside, Kept};
 use crate::adapter::{Adapter, Target};
 use crate::model::layer::Pass;
 use crate::model::weights::Layer;
@@ -34,27 +35,30 @@ impl Backward {
         pass: &Pass<'_>,
         layer: &Layer,
         n: usize,
-        kept: &mut Kept,
+        kept: &Kept,
+        inside: &mut Inside,
         gradients: &mut Adapter,
         dx: &mut Tensor,
         below: bool,
     ) {
         let at = Place { ctx, n };
-        self.feed_forward(&at, pass, layer, kept, gradients, dx);
-        self.attention(&at, pass, layer, kept, gradients, dx, below);
+        self.feed_forward(&at, pass, layer, kept, inside, gradients, dx);
+        self.attention(&at, pass, layer, kept, inside, gradients, dx, below);
     }
 
+    #[allow(clippy::too_many_arguments, reason = "as above")]
     fn feed_forward(
         &mut self,
         at: &Place<'_>,
         pass: &Pass<'_>,
         layer: &Layer,
-        kept: &mut Kept,
+        kept: &Kept,
+        inside: &mut Inside,
         gradients: &mut Adapter,
         dx: &mut Tensor,
     ) {
         let device = at.ctx.device;
-        let Kept { middle, gate, up, .. } = kept;
+        let (middle, Inside { gate, up, .. }) = (&kept.middle, inside);
         like(gate, &mut self.hidden);
         device.swiglu(gate, up, &mut self.hidden);
         like(gate, &mut self.dhidden);
@@ -75,24 +79,27 @@ impl Backward {
         at: &Place<'_>,
         pass: &Pass<'_>,
         layer: &Layer,
-        kept: &mut Kept,
+        kept: &Kept,
+        inside: &mut Inside,
         gradients: &mut Adapter,
         dx: &mut Tensor,
         below: bool,
     ) {
         let device = at.ctx.device;
         let outputs = [(Target::Output, &layer.output.weight, &*dx)];
-        like(&kept.mixed, &mut self.dmixed);
-        self.linear(at, Input::Mixed(&kept.mixed), outputs, gradients, true);
-        like(&kept.q, &mut self.dq);
-        like(&kept.k, &mut self.dk);
-        like(&kept.v, &mut self.dv);
-        let attended = Attended { q: &kept.q, k: &kept.k, v: &kept.v, out: &kept.mixed, dout: &self.dmixed };
+        like(&inside.mixed, &mut self.dmixed);
+        self.linear(at, Input::Mixed(&inside.mixed), outputs, gradients, true);
+        like(&inside.q, &mut self.dq);
+        like(&inside.k, &mut self.dk);
+        like(&inside.v, &mut self.dv);
+        let attended =
+            Attended { q: &inside.q, k: &inside.k, v: &inside.v, out: &inside.mixed, dout: &self.dmixed };
         let (dq, dk, dv) = (&mut self.dq, &mut self.dk, &mut self.dv);
         device.attend_backward(&pass.attention(layer, 0), &attended, dq, dk, dv);
-        for (weight, raw, gradient) in
-            [(&layer.q_norm, &mut kept.raw_q, &mut self.dq), (&layer.k_norm, &mut kept.raw_k, &mut self.dk)]
-        {
+        for (weight, raw, gradient) in [
+            (&layer.q_norm, &mut inside.raw_q, &mut self.dq),
+            (&layer.k_norm, &mut inside.raw_k, &mut self.dk),
+        ] {
             if let Some(weight) = weight {
                 head_norm_backward(at, raw, pass.norm(weight), gradient, &mut self.spare);
             }

@@ -1,39 +1,21 @@
 //! The forward pass of training: that of serving, which leaves behind what the backward pass needs.
 
 use super::Pack;
+use super::kept::{Inside, Kept};
 use crate::Model;
 use crate::adapter::{Adapted, Adapter, Dropout};
 use crate::model::layer::Pass;
 use crate::model::weights::Layer;
 use kernels::{Device, KvFormat, KvShape, KvStore, RopeRows, Tensor};
 
-/// What one layer leaves behind.
-#[derive(Debug, Default)]
-pub(super) struct Kept {
-    /// Its input `[T, D]`.
-    pub(super) x: Tensor,
-    /// q and k before their head norms, where the model has those.
-    pub(super) raw_q: Tensor,
-    pub(super) raw_k: Tensor,
-    /// Rotated.
-    pub(super) q: Tensor,
-    pub(super) k: Tensor,
-    pub(super) v: Tensor,
-    /// Attention's result `[T, Q]`.
-    pub(super) mixed: Tensor,
-    /// Between attention and feed-forward network `[T, D]`.
-    pub(super) middle: Tensor,
-    /// `[T, H]`.
-    pub(super) gate: Tensor,
-    pub(super) up: Tensor,
-}
-
 /// Buffers that are used again for every pack.
 #[derive(Debug)]
 pub(super) struct Forward {
     /// The residual stream, in the end that of the last layer `[T, D]`.
     pub(super) x: Tensor,
-    pub(super) hidden: Tensor,
+    hidden: Tensor,
+    /// Of the layer that is being computed.
+    pub(super) inside: Inside,
     /// One for each layer from the first adapted one on, or one alone where layers are computed again.
     pub(super) kept: Vec<Kept>,
     /// Inputs of layers, where they are all that is kept.
@@ -46,8 +28,16 @@ impl Forward {
     pub(super) fn new(model: &Model, format: KvFormat) -> Self {
         // Layers take turns in one layer's cache: training never goes back to it.
         let shape = KvShape { layers: 1, ..model.kv_shape(format) };
-        let (x, hidden) = (Tensor::default(), Tensor::default());
-        Forward { x, hidden, kept: Vec::new(), inputs: Vec::new(), rope: None, kv: KvStore::new(shape) }
+        let (x, hidden, inside) = (Tensor::default(), Tensor::default(), Inside::default());
+        Forward {
+            x,
+            hidden,
+            inside,
+            kept: Vec::new(),
+            inputs: Vec::new(),
+            rope: None,
+            kv: KvStore::new(shape),
+        }
     }
 
     /// Runs a pack through all layers, `None` where `pause` said to stop. Layers from `first` on are kept, whole
@@ -81,7 +71,11 @@ impl Forward {
             let rope = self.rope.as_ref().expect("filled above");
             let spans = pack.spans();
             let pass = ctx.pass(&spans, rope);
-            layer_forward(&pass, layer, n, &mut self.x, &mut self.hidden, &mut self.kept[slot], &mut self.kv);
+            let (kept, inside) = (&mut self.kept[slot], &mut self.inside);
+            layer_forward(&pass, layer, n, &mut self.x, &mut self.hidden, kept, inside, &mut self.kv);
+            if !again && n >= first {
+                kept.store(ctx.device, inside, ctx.compact);
+            }
         }
         Some(())
     }
@@ -92,7 +86,9 @@ impl Forward {
         let pass = ctx.pass(&spans, self.rope.as_ref().expect("the forward pass came first"));
         copy(&self.inputs[n - first], &mut self.x);
         let layer = &ctx.model.weights.layers[n];
-        layer_forward(&pass, layer, n, &mut self.x, &mut self.hidden, &mut self.kept[0], &mut self.kv);
+        let (kept, inside) = (&mut self.kept[0], &mut self.inside);
+        layer_forward(&pass, layer, n, &mut self.x, &mut self.hidden, kept, inside, &mut self.kv);
+        kept.store(ctx.device, inside, ctx.compact);
     }
 
     pub(super) fn rope(&self) -> &RopeRows {
@@ -106,6 +102,8 @@ pub(super) struct Context<'a> {
     pub(super) device: &'a dyn Device,
     pub(super) adapter: &'a Adapter,
     pub(super) dropout: Option<Dropout>,
+    /// Whether what layers leave behind is rounded to bf16.
+    pub(super) compact: bool,
 }
 
 impl<'a> Context<'a> {
@@ -116,6 +114,7 @@ impl<'a> Context<'a> {
     }
 }
 
+#[allow(clippy::too_many_arguments, reason = "all buffers of a layer")]
 fn layer_forward(
     pass: &Pass<'_>,
     layer: &Layer,
@@ -123,10 +122,11 @@ fn layer_forward(
     x: &mut Tensor,
     hidden: &mut Tensor,
     kept: &mut Kept,
+    inside: &mut Inside,
     kv: &mut KvStore,
 ) {
-    let Kept { x: input, raw_q, raw_k, q, k, v, mixed, middle, gate, up } = kept;
-    copy(x, input);
+    let Inside { raw_q, raw_k, q, k, v, mixed, gate, up } = inside;
+    copy(x, &mut kept.x);
     pass.project(layer, n, x, q, k, v);
     if layer.q_norm.is_some() || layer.k_norm.is_some() {
         copy(q, raw_q);
@@ -134,7 +134,7 @@ fn layer_forward(
     }
     pass.attend(layer, 0, q, k, v, kv, mixed);
     pass.output(layer, n, mixed, x);
-    copy(x, middle);
+    copy(x, &mut kept.middle);
     pass.gate_and_up(layer, n, x, gate, up, hidden);
     pass.down(layer, n, hidden, x);
 }

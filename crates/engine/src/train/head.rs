@@ -3,8 +3,8 @@
 use crate::Model;
 use kernels::{Device, LinearGrad, Norm, Tensor};
 
-/// Logits in memory at once: 16 MiB.
-const CHUNK: usize = 1 << 22;
+/// Logits in memory at once: 8 MiB, or more where the vocabulary is large.
+const CHUNK: usize = 1 << 21;
 
 /// Rows of a chunk at least, however large the vocabulary: fewer would not be worth unpacking its weights.
 const ROWS: usize = 64;

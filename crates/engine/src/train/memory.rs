@@ -8,14 +8,14 @@ use crate::{Model, machine};
 pub fn memory_needed(model: &Model, adapter: &Adapter, rows: usize, recompute: bool) -> u64 {
     let c = model.config();
     let (q, kv) = (c.heads.q * c.heads.dim, c.heads.kv * c.heads.dim);
-    // What `forward::Kept` holds of one row, and what goes back through a layer beside it.
-    let kept = 2 * c.width + 2 * q + 2 * kv + 2 * c.hidden;
-    let passing = 4 * c.width + 3 * q + 4 * kv + 3 * c.hidden;
+    // What `kept::Kept` holds of one row, counted in f32, and what goes through a layer and back beside it.
+    let kept = 2 * c.width + (2 * q + 2 * kv + 2 * c.hidden) / 2;
+    let passing = 4 * c.width + 5 * q + 6 * kv + 5 * c.hidden;
     let first = adapter.iter().map(|(n, _, _)| n).min().unwrap_or(c.layers);
     let layers = c.layers - first;
     let all = if recompute { layers * c.width + kept } else { layers * kept };
     let factors = 4 * adapter.parameters();
-    let head = 64.max((1 << 22) / model.info.vocab_size) * model.info.vocab_size * 3 / 2;
+    let head = 64.max((1 << 21) / model.info.vocab_size) * model.info.vocab_size * 3 / 2;
     model.info.file_bytes + 4 * (rows * (all + passing) + factors + head) as u64
 }
 

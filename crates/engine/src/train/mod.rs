@@ -9,6 +9,7 @@ mod adamw;
 mod backward;
 mod forward;
 mod head;
+mod kept;
 mod memory;
 mod pack;
 mod scorer;

@@ -33,7 +33,7 @@ impl Scorer {
     /// The loss of every target of a pack, in nats. `pause` is asked before each layer and says whether to stop.
     pub fn losses(&mut self, pack: &Pack, pause: &mut dyn FnMut() -> bool) -> Result<Vec<f32>, Stopped> {
         let (model, device) = (&*self.model, &*self.device);
-        let ctx = Context { model, device, adapter: &self.adapter, dropout: None };
+        let ctx = Context { model, device, adapter: &self.adapter, dropout: None, compact: false };
         self.forward.run(&ctx, pack, model.weights.layers.len(), false, pause).ok_or(Stopped)?;
         Ok(self.head.losses(model, device, &self.forward.x, &pack.rows, &pack.targets, None))
     }

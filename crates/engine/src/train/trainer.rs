@@ -16,6 +16,8 @@ pub struct Options {
     /// Keeps only the input of each layer and computes the rest again on the way back: about a third slower, in a
     /// fraction of the memory.
     pub recompute: bool,
+    /// Keeps what layers leave behind in bf16: half of the memory, and gradients rounded accordingly.
+    pub compact: bool,
     /// Probability that an element of an update's input is left out.
     pub dropout: f32,
     /// Seed of the dropout.
@@ -28,7 +30,14 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { recompute: false, dropout: 0.0, seed: 0, weight_decay: 0.0, kv_format: KvFormat::F16 }
+        Options {
+            recompute: false,
+            compact: true,
+            dropout: 0.0,
+            seed: 0,
+            weight_decay: 0.0,
+            kv_format: KvFormat::F16,
+        }
     }
 }
 
@@ -96,10 +105,10 @@ impl Trainer {
     /// `pause` is asked before each layer, forward and backward. It may wait, to let others use the processor, and
     /// says whether to stop: the gradients of this pack are then of no use, and the run must go on from a checkpoint.
     pub fn accumulate(&mut self, pack: &Pack, pause: &mut dyn FnMut() -> bool) -> Result<Vec<f32>, Stopped> {
-        let Options { dropout: probability, seed, recompute, .. } = self.options;
+        let Options { dropout: probability, seed, recompute, compact, .. } = self.options;
         let dropout = (probability > 0.0).then_some(Dropout { probability, seed, batch: self.batches });
         let (model, device) = (&*self.model, &*self.device);
-        let ctx = Context { model, device, adapter: &self.adapter, dropout };
+        let ctx = Context { model, device, adapter: &self.adapter, dropout, compact };
         self.batches += 1;
         self.targets += pack.targets();
         let first = first_adapted(&self.adapter);
@@ -118,12 +127,14 @@ impl Trainer {
                 self.forward.recompute(&ctx, pack, n, first);
             }
             let mut kept = std::mem::take(&mut self.forward.kept[slot]);
+            let mut inside = std::mem::take(&mut self.forward.inside);
+            kept.load(device, &mut inside, compact);
             let spans = pack.spans();
             let pass = ctx.pass(&spans, self.forward.rope());
             let layer = &model.weights.layers[n];
             let (gradients, dx) = (&mut self.gradients, &mut self.dx);
-            self.backward.layer(&ctx, &pass, layer, n, &mut kept, gradients, dx, n > first);
-            self.forward.kept[slot] = kept;
+            self.backward.layer(&ctx, &pass, layer, n, &kept, &mut inside, gradients, dx, n > first);
+            (self.forward.kept[slot], self.forward.inside) = (kept, inside);
         }
         Ok(losses)
     }
@@ -154,7 +165,7 @@ impl Trainer {
     /// The loss of every target of a pack, as the adapter is now.
     pub fn losses(&mut self, pack: &Pack, pause: &mut dyn FnMut() -> bool) -> Result<Vec<f32>, Stopped> {
         let (model, device) = (&*self.model, &*self.device);
-        let ctx = Context { model, device, adapter: &self.adapter, dropout: None };
+        let ctx = Context { model, device, adapter: &self.adapter, dropout: None, compact: false };
         // Nothing is kept: every layer takes the place of the one before.
         self.forward.run(&ctx, pack, model.weights.layers.len(), false, pause).ok_or(Stopped)?;
         Ok(self.head.losses(model, device, &self.forward.x, &pack.rows, &pack.targets, None))

@@ -213,6 +213,14 @@ impl<F: Fn(Op) + Send + Sync> Device for Watched<F> {
         Reference.attend_backward(op, forward, dq, dk, dv);
     }
 
+    fn narrow(&self, x: &Tensor, out: &mut Vec<u16>) {
+        Reference.narrow(x, out);
+    }
+
+    fn widen(&self, x: &[u16], out: &mut Tensor) {
+        Reference.widen(x, out);
+    }
+
     fn cross_entropy(&self, logits: &mut Tensor, targets: &[u32], losses: &mut [f32]) {
         Reference.cross_entropy(logits, targets, losses);
     }

@@ -129,7 +129,7 @@ impl Recorded {
 
 /// Nothing rounded on the way.
 pub(crate) fn exact() -> Options {
-    Options { kv_format: KvFormat::F32, ..Options::default() }
+    Options { kv_format: KvFormat::F32, compact: false, ..Options::default() }
 }
 
 pub(crate) fn total(losses: &[f32]) -> f64 {

@@ -49,6 +49,10 @@ pub(crate) struct Kernels {
     pub(crate) silu_mul: unsafe fn(gate: &mut [f32], up: &[f32]),
     /// `gate` and `up` become their gradients, given that of `silu(gate) ⊙ up`.
     pub(crate) silu_grad: unsafe fn(gate: &mut [f32], up: &mut [f32], dout: &[f32]),
+    /// Rounds to bf16, ties to even.
+    pub(crate) narrow_half: unsafe fn(x: &[f32], out: &mut [u16]),
+    /// The other way.
+    pub(crate) widen_half: unsafe fn(x: &[u16], out: &mut [f32]),
     /// `-ln softmax(row)[target]`; the row becomes its gradient.
     pub(crate) cross_entropy: unsafe fn(row: &mut [f32], target: usize) -> f32,
 
@@ -72,6 +76,8 @@ pub(crate) struct Kernels {
 pub(crate) struct Bf16 {
     /// One row to bf16; elements of `out` past its end become zero.
     pub(crate) pack: unsafe fn(x: &[f32], out: &mut [u16]),
+    /// Two rows side by side: `out[c][0] = a[c]`, `out[c][1] = b[c]`.
+    pub(crate) pair: unsafe fn(a: &[f32], b: &[f32], out: &mut [u16]),
     /// `out[r / 2][c][r % 2] = w[rows.start + r, cols.start + c]`; an odd last row is paired with zeros. `cols` are whole
     /// blocks and begin at a multiple of 64.
     pub(crate) unpack: unsafe fn(w: &Matrix, rows: Range<usize>, cols: Range<usize>, out: &mut [u16]),
@@ -149,6 +155,7 @@ macro_rules! safe_calls {
 safe_calls! {
     Bf16:
     pack(x: &[f32], out: &mut [u16]);
+    pair(a: &[f32], b: &[f32], out: &mut [u16]);
     unpack(w: &Matrix, rows: Range<usize>, cols: Range<usize>, out: &mut [u16]);
     gemm(shape: Gemm, a: &[u16], b: &[u16], c: &mut [f32]);
 }
@@ -167,6 +174,8 @@ safe_calls! {
     gemm_floats(shape: Gemm, a: &[f32], b: &[f32], c: &mut [f32]);
     silu_mul(gate: &mut [f32], up: &[f32]);
     silu_grad(gate: &mut [f32], up: &mut [f32], dout: &[f32]);
+    narrow_half(x: &[f32], out: &mut [u16]);
+    widen_half(x: &[u16], out: &mut [f32]);
     cross_entropy(row: &mut [f32], target: usize) -> f32;
     rotate(head: &mut [f32], cos: &[f32], sin: &[f32], pairing: Pairing);
     widen(format: KvFormat, bytes: &[u8], out: &mut [f32]);

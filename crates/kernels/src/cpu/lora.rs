@@ -17,7 +17,7 @@ const ROWS: usize = 32;
 const COLS: usize = 128;
 
 /// Rows of a factor that are multiplied together.
-const GROUP: usize = 6;
+const GROUP: usize = 8;
 
 /// Multiply-adds below which waking the other threads costs more than they save.
 const ALONE: usize = 1 << 18;

@@ -116,7 +116,7 @@ fn columns(jobs: &[LinearGrad<'_>], cols: usize) -> usize {
 
 /// Parts that the rows are divided into, so that every thread has work. Unpacking is repeated for each.
 fn divisions(threads: usize, rows: usize, chunks: usize) -> usize {
-    let wanted = (4 * threads).div_ceil(chunks.max(1));
+    let wanted = (2 * threads).div_ceil(chunks.max(1));
     wanted.min(rows.div_ceil(ROWS)).max(1)
 }
 

@@ -21,6 +21,8 @@ mod norm;
 mod panel;
 mod parts;
 mod portable;
+mod products;
+mod store;
 
 #[cfg(target_arch = "aarch64")]
 mod arm;
@@ -241,6 +243,14 @@ impl Device for Cpu {
         dv: &mut Tensor,
     ) {
         attention_backward::backward(self, op, forward, dq, dk, dv);
+    }
+
+    fn narrow(&self, x: &Tensor, out: &mut Vec<u16>) {
+        store::narrow(self, x, out);
+    }
+
+    fn widen(&self, x: &[u16], out: &mut Tensor) {
+        store::widen(self, x, out);
     }
 
     fn cross_entropy(&self, logits: &mut Tensor, targets: &[u32], losses: &mut [f32]) {

@@ -28,6 +28,8 @@ pub(crate) static KERNELS: Kernels = Kernels {
     bf16: || None,
     silu_mul: silu_mul::<false>,
     silu_grad: silu_grad::<false>,
+    narrow_half,
+    widen_half,
     cross_entropy: cross_entropy::<false>,
     rotate,
     widen,
@@ -420,6 +422,23 @@ pub(crate) fn silu_grad<const FMA: bool>(gate: &mut [f32], up: &mut [f32], dout:
         let sigma = if z < 0.0 { e } else { 1.0 } / (1.0 + e);
         *g = d * *u * sigma * (1.0 + z * (1.0 - sigma));
         *u = d * z * sigma;
+    }
+}
+
+/// Rounds to bf16, ties to even; what is no number stays none.
+#[inline(always)]
+pub(crate) fn narrow_half(x: &[f32], out: &mut [u16]) {
+    for (o, v) in out.iter_mut().zip(x) {
+        let bits = v.to_bits();
+        let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16;
+        *o = if v.is_nan() { (bits >> 16) as u16 | 0x40 } else { rounded as u16 };
+    }
+}
+
+#[inline(always)]
+pub(crate) fn widen_half(x: &[u16], out: &mut [f32]) {
+    for (o, &v) in out.iter_mut().zip(x) {
+        *o = f32::from_bits(u32::from(v) << 16);
     }
 }
 

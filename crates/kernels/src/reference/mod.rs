@@ -90,6 +90,16 @@ impl Device for Reference {
         attention::backward(op, forward, dq, dk, dv);
     }
 
+    fn narrow(&self, x: &Tensor, out: &mut Vec<u16>) {
+        out.clear();
+        out.extend(x.as_slice().iter().map(|&v| half::bf16::from_f32(v).to_bits()));
+    }
+
+    fn widen(&self, x: &[u16], out: &mut Tensor) {
+        assert_eq!(x.len(), out.as_slice().len(), "as many numbers");
+        out.as_mut_slice().iter_mut().zip(x).for_each(|(o, &v)| *o = half::bf16::from_bits(v).to_f32());
+    }
+
     fn cross_entropy(&self, logits: &mut Tensor, targets: &[u32], losses: &mut [f32]) {
         loss::cross_entropy(logits, targets, losses);
     }

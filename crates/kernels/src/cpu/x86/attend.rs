@@ -7,10 +7,6 @@ use crate::cpu::portable;
 use crate::{KV_BLOCK, KvFormat};
 use std::arch::x86_64::*;
 
-/// Rows and columns (in vectors of 16) of one register tile.
-const ROWS: usize = 6;
-const VECTORS: usize = 4;
-
 /// See `Kernels::gemm_floats`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,fma")]
 pub(super) fn gemm_floats(shape: Gemm, a: &[f32], b: &[f32], c: &mut [f32]) {
@@ -23,63 +19,90 @@ pub(super) fn gemm_floats(shape: Gemm, a: &[f32], b: &[f32], c: &mut [f32]) {
             && b.len() >= (k - 1) * b_stride + n
             && c.len() >= (m - 1) * c_stride + n
     );
-    for column in (0..n).step_by(VECTORS * 16) {
-        let width = (n - column).min(VECTORS * 16);
-        let mut row = 0;
-        while row < m {
-            let rows = (m - row).min(ROWS);
-            // SAFETY: the lengths checked above cover every row and column of these tiles.
-            unsafe {
-                let (a, b, c) = (
-                    a[row * a_stride..].as_ptr(),
-                    b[column..].as_ptr(),
-                    c[row * c_stride + column..].as_mut_ptr(),
-                );
-                match rows {
-                    ROWS => tile::<ROWS>(shape, width, a, b, c),
-                    5 => tile::<5>(shape, width, a, b, c),
-                    4 => tile::<4>(shape, width, a, b, c),
-                    3 => tile::<3>(shape, width, a, b, c),
-                    2 => tile::<2>(shape, width, a, b, c),
-                    _ => tile::<1>(shape, width, a, b, c),
-                }
-            }
-            row += rows;
+    let mut column = 0;
+    while column < n {
+        // SAFETY: the lengths checked above cover every row and column of these tiles.
+        unsafe {
+            let (a, b, c) = (a.as_ptr(), b.as_ptr().add(column), c.as_mut_ptr().add(column));
+            // Narrow products take more rows at once, so that as many sums are on their way.
+            column += match n - column {
+                width @ 0..=16 => columns::<12, 1>(shape, width, a, b, c),
+                width @ 17..=32 => columns::<12, 2>(shape, width, a, b, c),
+                width => columns::<6, 4>(shape, width.min(64), a, b, c),
+            };
         }
     }
 }
 
-/// `R` rows of at most 64 columns. Every element is summed over k in order, whatever the tile.
+/// All rows of at most `16 · V` columns, `R` at a time; returns the number of columns.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,fma")]
+unsafe fn columns<const R: usize, const V: usize>(
+    shape: Gemm,
+    width: usize,
+    a: *const f32,
+    b: *const f32,
+    c: *mut f32,
+) -> usize {
+    let mut row = 0;
+    while row < shape.m {
+        // SAFETY: the caller's.
+        unsafe {
+            let (a, c) = (a.add(row * shape.a_stride), c.add(row * shape.c_stride));
+            // Equal shares: eight rows are four and four, not six and two.
+            let left = shape.m - row;
+            row += match left.div_ceil(left.div_ceil(R)) {
+                rows if rows >= R => tile::<R, V>(shape, width, a, b, c),
+                8.. => tile::<8, V>(shape, width, a, b, c),
+                6 | 7 => tile::<6, V>(shape, width, a, b, c),
+                5 => tile::<5, V>(shape, width, a, b, c),
+                4 => tile::<4, V>(shape, width, a, b, c),
+                3 => tile::<3, V>(shape, width, a, b, c),
+                2 => tile::<2, V>(shape, width, a, b, c),
+                _ => tile::<1, V>(shape, width, a, b, c),
+            };
+        }
+    }
+    width
+}
+
+/// `R` rows of at most `16 · V` columns; returns `R`. Every element is summed over k in order, whatever the tile.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,fma")]
-unsafe fn tile<const R: usize>(shape: Gemm, width: usize, a: *const f32, b: *const f32, c: *mut f32) {
-    let mask: [u16; VECTORS] = std::array::from_fn(|v| lanes_below(width.saturating_sub(v * 16)));
-    let mut acc = [[_mm512_setzero_ps(); VECTORS]; R];
+unsafe fn tile<const R: usize, const V: usize>(
+    shape: Gemm,
+    width: usize,
+    a: *const f32,
+    b: *const f32,
+    c: *mut f32,
+) -> usize {
+    let mask: [u16; V] = std::array::from_fn(|v| lanes_below(width.saturating_sub(v * 16)));
+    let mut acc = [[_mm512_setzero_ps(); V]; R];
     // SAFETY: the caller's; masks keep accesses inside `width` columns.
     unsafe {
         for r in 0..R {
-            for v in 0..VECTORS {
+            for v in 0..V {
                 acc[r][v] = _mm512_maskz_loadu_ps(mask[v], c.add(r * shape.c_stride + v * 16));
             }
         }
         for k in 0..shape.k {
-            let mut row = [_mm512_setzero_ps(); VECTORS];
-            for v in 0..VECTORS {
+            let mut row = [_mm512_setzero_ps(); V];
+            for v in 0..V {
                 row[v] = _mm512_maskz_loadu_ps(mask[v], b.add(k * shape.b_stride + v * 16));
             }
             for r in 0..R {
                 let x = _mm512_set1_ps(*a.add(r * shape.a_stride + k));
-                for v in 0..VECTORS {
+                for v in 0..V {
                     acc[r][v] = _mm512_fmadd_ps(x, row[v], acc[r][v]);
                 }
             }
         }
         for r in 0..R {
-            for v in 0..VECTORS {
+            for v in 0..V {
                 _mm512_mask_storeu_ps(c.add(r * shape.c_stride + v * 16), mask[v], acc[r][v]);
             }
         }
     }
+    R
 }
 
 /// See `Kernels::dots`.

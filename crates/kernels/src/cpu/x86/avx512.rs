@@ -31,6 +31,8 @@ pub(super) static KERNELS: Kernels = Kernels {
     bf16: bf16::kernels,
     silu_mul,
     silu_grad,
+    narrow_half,
+    widen_half,
     cross_entropy,
     rotate,
     widen: attend::widen,
@@ -72,6 +74,8 @@ compiled_for_avx512! {
     gemv_floats::true(format: Format, rows: Rows<'_>, x: &Tensor, acc: &mut [f32]);
     silu_mul::true(gate: &mut [f32], up: &[f32]);
     silu_grad::true(gate: &mut [f32], up: &mut [f32], dout: &[f32]);
+    narrow_half(x: &[f32], out: &mut [u16]);
+    widen_half(x: &[u16], out: &mut [f32]);
     cross_entropy::true(row: &mut [f32], target: usize) -> f32;
     fold_row::true(s: &[f32], scale: f32, max: &mut [f32], sum: &mut [f32]);
     score_grad::true(s: &mut [f32], ds: &mut [f32], scale: f32, lse: &[f32], delta: &[f32]);

@@ -13,7 +13,7 @@ const VECTORS: usize = 4;
 
 /// The table, where the processor has the instructions.
 pub(super) fn kernels() -> Option<&'static Bf16> {
-    is_x86_feature_detected!("avx512bf16").then_some(&Bf16 { pack, unpack, gemm })
+    is_x86_feature_detected!("avx512bf16").then_some(&Bf16 { pack, pair, unpack, gemm })
 }
 
 /// See [`Bf16::gemm`].
@@ -108,6 +108,26 @@ fn pack(x: &[f32], out: &mut [u16]) {
             let v = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, x.as_ptr()));
             let v = std::mem::transmute::<__m256bh, __m256i>(v);
             _mm256_mask_storeu_epi16(out.as_mut_ptr().cast(), mask, v);
+        }
+    }
+}
+
+/// See [`Bf16::pair`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+fn pair(a: &[f32], b: &[f32], out: &mut [u16]) {
+    assert!(a.len() == b.len() && out.len() == 2 * a.len());
+    for ((a, b), out) in a.chunks(16).zip(b.chunks(16)).zip(out.chunks_mut(32)) {
+        let mask = lanes_below(a.len());
+        // SAFETY: the mask keeps loads inside their chunks; a vector that is not full goes through a buffer.
+        unsafe {
+            let (wa, wb) = (_mm512_maskz_loadu_ps(mask, a.as_ptr()), _mm512_maskz_loadu_ps(mask, b.as_ptr()));
+            if a.len() == 16 {
+                store_pairs(wa, wb, out.as_mut_ptr());
+            } else {
+                let mut pairs = [0u16; 32];
+                store_pairs(wa, wb, pairs.as_mut_ptr());
+                out.copy_from_slice(&pairs[..out.len()]);
+            }
         }
     }
 }

@@ -7,102 +7,106 @@ use crate::cpu::activations::{GROUP, QuantRows};
 use crate::cpu::panel::{Panel, Rows, STRIP, StripMut};
 use std::arch::x86_64::*;
 
-/// Rows of activations in registers at once: an int and a float accumulator each, beside the weights.
-const TOKENS: usize = 12;
+/// Rows of activations and strips of weights in registers at once: an int and a float accumulator for each pair. Two
+/// strips share every broadcast activation.
+const TOKENS: usize = 6;
+const STRIPS: usize = 2;
 
 /// See `Kernels::gemm`.
 ///
 /// # Safety
 /// The processor has AVX-512 F/BW/VL/DQ and VNNI.
 pub(super) unsafe fn gemm(panel: &Panel, x: &QuantRows, acc: &mut [f32]) {
-    let width = panel.strips * STRIP;
-    assert!(acc.len() >= x.rows * width && panel.cols == x.cols);
-    for t in (0..x.rows).step_by(TOKENS) {
-        for s in 0..panel.strips {
-            let out = acc[t * width + s * STRIP..].as_mut_ptr();
-            // SAFETY: the caller's; tokens t.. and strip s exist, `out` has their rows.
-            unsafe {
-                match (x.rows - t, panel.group) {
-                    (1..TOKENS, 32) => tail::<8>(panel, s, x, t, out, width),
-                    (1..TOKENS, _) => tail::<4>(panel, s, x, t, out, width),
-                    (_, 32) => tile::<8, TOKENS>(panel, s, x, t, out, width),
-                    (_, _) => tile::<4, TOKENS>(panel, s, x, t, out, width),
-                }
+    assert!(acc.len() >= x.rows * panel.strips * STRIP && panel.cols == x.cols);
+    let mut strip = 0;
+    while strip < panel.strips {
+        // SAFETY: the caller's.
+        strip += unsafe {
+            match (panel.strips - strip, panel.group) {
+                (1, 32) => tokens::<8, 12, 1>(panel, strip, x, acc),
+                (1, _) => tokens::<4, 12, 1>(panel, strip, x, acc),
+                (_, 32) => tokens::<8, TOKENS, STRIPS>(panel, strip, x, acc),
+                (_, _) => tokens::<4, TOKENS, STRIPS>(panel, strip, x, acc),
             }
-        }
+        };
     }
 }
 
-/// Fewer tokens than a tile holds.
-unsafe fn tail<const QUADS: usize>(
+/// All rows of activations with `S` strips; returns `S`.
+unsafe fn tokens<const QUADS: usize, const T: usize, const S: usize>(
     panel: &Panel,
-    s: usize,
+    strip: usize,
     x: &QuantRows,
-    t: usize,
-    out: *mut f32,
-    width: usize,
-) {
-    let mut done = t;
-    // SAFETY: the caller's.
-    unsafe {
-        while done < x.rows {
-            let out = out.add((done - t) * width);
-            done += match x.rows - done {
-                n if n >= 8 => {
-                    tile::<QUADS, 8>(panel, s, x, done, out, width);
-                    8
-                }
-                n if n >= 4 => {
-                    tile::<QUADS, 4>(panel, s, x, done, out, width);
-                    4
-                }
-                _ => {
-                    tile::<QUADS, 1>(panel, s, x, done, out, width);
-                    1
-                }
-            };
-        }
+    acc: &mut [f32],
+) -> usize {
+    let width = panel.strips * STRIP;
+    let mut t = 0;
+    while t < x.rows {
+        let out = acc[t * width + strip * STRIP..].as_mut_ptr();
+        // SAFETY: the caller's; these tokens and strips exist, `out` has their rows.
+        t += unsafe {
+            match x.rows - t {
+                rows if rows >= T => tile::<QUADS, T, S>(panel, strip, x, t, out),
+                4.. => tile::<QUADS, 4, S>(panel, strip, x, t, out),
+                2.. => tile::<QUADS, 2, S>(panel, strip, x, t, out),
+                _ => tile::<QUADS, 1, S>(panel, strip, x, t, out),
+            }
+        };
     }
+    S
 }
 
-/// `T` tokens times 16 weight rows. A group has `QUADS` runs of four k.
+/// `T` tokens times `16 · S` weight rows; returns `T`. A group has `QUADS` runs of four k.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-unsafe fn tile<const QUADS: usize, const T: usize>(
+unsafe fn tile<const QUADS: usize, const T: usize, const S: usize>(
     panel: &Panel,
-    s: usize,
+    strip: usize,
     x: &QuantRows,
     t: usize,
     out: *mut f32,
-    width: usize,
-) {
-    let group = QUADS * 4;
-    let (codes, scale, min) = (panel.codes(s).as_ptr(), panel.scale(s).as_ptr(), panel.min(s).as_ptr());
+) -> usize {
+    let (group, width) = (QUADS * 4, panel.strips * STRIP);
+    let strips: [(*const u8, *const f32, *const f32); S] = std::array::from_fn(|s| {
+        let s = strip + s;
+        (panel.codes(s).as_ptr(), panel.scale(s).as_ptr(), panel.min(s).as_ptr())
+    });
     let rows: [(*const i32, *const f32, *const f32); T] = std::array::from_fn(|i| {
         (x.q(t + i).as_ptr().cast(), x.scale(t + i).as_ptr(), x.sum(t + i, group).as_ptr())
     });
-    let mut acc = [_mm512_setzero_ps(); T];
-    // SAFETY: `codes`, `scale`, `min` and the rows have all groups of the width; `out` has T rows.
+    let mut acc = [[_mm512_setzero_ps(); S]; T];
+    // SAFETY: strips and rows have all groups of the width; `out` has T rows.
     unsafe {
         for g in 0..panel.cols / group {
-            let mut dots = [_mm512_setzero_si512(); T];
+            let mut dots = [[_mm512_setzero_si512(); S]; T];
             for quad in g * QUADS..(g + 1) * QUADS {
-                let w = _mm512_loadu_si512(codes.add(quad * 64).cast());
+                let mut w = [_mm512_setzero_si512(); S];
+                for s in 0..S {
+                    w[s] = _mm512_loadu_si512(strips[s].0.add(quad * 64).cast());
+                }
                 for i in 0..T {
                     let xq = _mm512_set1_epi32(rows[i].0.add(quad).read_unaligned());
-                    dots[i] = _mm512_dpbusd_epi32(dots[i], w, xq);
+                    for s in 0..S {
+                        dots[i][s] = _mm512_dpbusd_epi32(dots[i][s], w[s], xq);
+                    }
                 }
             }
-            let (d, m) = (_mm512_loadu_ps(scale.add(g * STRIP)), _mm512_loadu_ps(min.add(g * STRIP)));
-            for i in 0..T {
-                let dx = _mm512_mul_ps(d, _mm512_set1_ps(*rows[i].1.add(g * group / GROUP)));
-                acc[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[i]), dx, acc[i]);
-                acc[i] = _mm512_fmadd_ps(m, _mm512_set1_ps(*rows[i].2.add(g)), acc[i]);
+            for s in 0..S {
+                let d = _mm512_loadu_ps(strips[s].1.add(g * STRIP));
+                let m = _mm512_loadu_ps(strips[s].2.add(g * STRIP));
+                for i in 0..T {
+                    let dx = _mm512_mul_ps(d, _mm512_set1_ps(*rows[i].1.add(g * group / GROUP)));
+                    acc[i][s] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[i][s]), dx, acc[i][s]);
+                    acc[i][s] = _mm512_fmadd_ps(m, _mm512_set1_ps(*rows[i].2.add(g)), acc[i][s]);
+                }
             }
         }
-        for (i, acc) in acc.iter().enumerate() {
-            _mm512_storeu_ps(out.add(i * width), *acc);
+        for i in 0..T {
+            for s in 0..S {
+                _mm512_storeu_ps(out.add(i * width + s * STRIP), acc[i][s]);
+            }
         }
     }
+    T
 }
 
 /// See `Kernels::unpack`.

@@ -34,6 +34,8 @@ pub(super) static KERNELS: Kernels = Kernels {
     bf16: || None,
     silu_mul,
     silu_grad,
+    narrow_half,
+    widen_half,
     cross_entropy,
     rotate,
     widen: floats::widen,
@@ -66,6 +68,8 @@ compiled_here! {
     gemv_floats(format: Format, rows: Rows<'_>, x: &Tensor, acc: &mut [f32]) = portable::gemv_floats::<true>;
     silu_mul(gate: &mut [f32], up: &[f32]) = portable::silu_mul::<true>;
     silu_grad(gate: &mut [f32], up: &mut [f32], dout: &[f32]) = portable::silu_grad::<true>;
+    narrow_half(x: &[f32], out: &mut [u16]) = portable::narrow_half;
+    widen_half(x: &[u16], out: &mut [f32]) = portable::widen_half;
     cross_entropy(row: &mut [f32], target: usize) -> f32 = portable::cross_entropy::<true>;
     fold_row(s: &[f32], scale: f32, max: &mut [f32], sum: &mut [f32]) = portable::fold_row::<true>;
     score_grad(s: &mut [f32], ds: &mut [f32], scale: f32, lse: &[f32], delta: &[f32]) = portable::score_grad::<true>;
