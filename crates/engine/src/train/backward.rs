@@ -3,7 +3,7 @@
 //! `dx` is the gradient of the layer's output when it comes in, and of its input when it goes out.
 
 use super::forward::Context;
-use super::kept::{Inside, Kept};
+use super::kept::Inside;
 use crate::adapter::{Adapter, Target};
 use crate::model::layer::Pass;
 use crate::model::weights::Layer;
@@ -35,15 +35,14 @@ impl Backward {
         pass: &Pass<'_>,
         layer: &Layer,
         n: usize,
-        kept: &Kept,
         inside: &mut Inside,
         gradients: &mut Adapter,
         dx: &mut Tensor,
         below: bool,
     ) {
         let at = Place { ctx, n };
-        self.feed_forward(&at, pass, layer, kept, inside, gradients, dx);
-        self.attention(&at, pass, layer, kept, inside, gradients, dx, below);
+        self.feed_forward(&at, pass, layer, inside, gradients, dx);
+        self.attention(&at, pass, layer, inside, gradients, dx, below);
     }
 
     #[allow(clippy::too_many_arguments, reason = "as above")]
@@ -52,13 +51,12 @@ impl Backward {
         at: &Place<'_>,
         pass: &Pass<'_>,
         layer: &Layer,
-        kept: &Kept,
         inside: &mut Inside,
         gradients: &mut Adapter,
         dx: &mut Tensor,
     ) {
         let device = at.ctx.device;
-        let (middle, Inside { gate, up, .. }) = (&kept.middle, inside);
+        let Inside { middle, gate, up, .. } = inside;
         like(gate, &mut self.hidden);
         device.swiglu(gate, up, &mut self.hidden);
         like(gate, &mut self.dhidden);
@@ -79,7 +77,6 @@ impl Backward {
         at: &Place<'_>,
         pass: &Pass<'_>,
         layer: &Layer,
-        kept: &Kept,
         inside: &mut Inside,
         gradients: &mut Adapter,
         dx: &mut Tensor,
@@ -106,7 +103,7 @@ impl Backward {
         }
 
         let norm = pass.norm(&layer.attention_norm);
-        self.normalise(at, &kept.x, norm);
+        self.normalise(at, &inside.x, norm);
         let (dq, dk, dv) = (take(&mut self.dq), take(&mut self.dk), take(&mut self.dv));
         let outputs = [
             (Target::Q, &layer.q.weight, &dq),
@@ -116,7 +113,7 @@ impl Backward {
         self.linear(at, Input::Normed, outputs, gradients, below);
         (self.dq, self.dk, self.dv) = (dq, dk, dv);
         if below {
-            device.norm_backward(&kept.x, norm, &self.dnormed, dx);
+            device.norm_backward(&inside.x, norm, &self.dnormed, dx);
         }
     }
 

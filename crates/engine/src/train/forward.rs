@@ -64,17 +64,16 @@ impl Forward {
             if pause() {
                 return None;
             }
-            let slot = if again || n < first { 0 } else { n - first };
             if again && n >= first {
                 copy(&self.x, &mut self.inputs[n - first]);
             }
             let rope = self.rope.as_ref().expect("filled above");
             let spans = pack.spans();
             let pass = ctx.pass(&spans, rope);
-            let (kept, inside) = (&mut self.kept[slot], &mut self.inside);
-            layer_forward(&pass, layer, n, &mut self.x, &mut self.hidden, kept, inside, &mut self.kv);
+            let inside = &mut self.inside;
+            layer_forward(&pass, layer, n, &mut self.x, &mut self.hidden, inside, &mut self.kv);
             if !again && n >= first {
-                kept.store(ctx.device, inside, ctx.compact);
+                self.kept[n - first].store(ctx.device, inside, ctx.compact);
             }
         }
         Some(())
@@ -86,9 +85,9 @@ impl Forward {
         let pass = ctx.pass(&spans, self.rope.as_ref().expect("the forward pass came first"));
         copy(&self.inputs[n - first], &mut self.x);
         let layer = &ctx.model.weights.layers[n];
-        let (kept, inside) = (&mut self.kept[0], &mut self.inside);
-        layer_forward(&pass, layer, n, &mut self.x, &mut self.hidden, kept, inside, &mut self.kv);
-        kept.store(ctx.device, inside, ctx.compact);
+        let inside = &mut self.inside;
+        layer_forward(&pass, layer, n, &mut self.x, &mut self.hidden, inside, &mut self.kv);
+        self.kept[0].store(ctx.device, inside, ctx.compact);
     }
 
     pub(super) fn rope(&self) -> &RopeRows {
@@ -121,12 +120,11 @@ fn layer_forward(
     n: usize,
     x: &mut Tensor,
     hidden: &mut Tensor,
-    kept: &mut Kept,
     inside: &mut Inside,
     kv: &mut KvStore,
 ) {
-    let Inside { raw_q, raw_k, q, k, v, mixed, gate, up } = inside;
-    copy(x, &mut kept.x);
+    let Inside { x: input, middle, raw_q, raw_k, q, k, v, mixed, gate, up } = inside;
+    copy(x, input);
     pass.project(layer, n, x, q, k, v);
     if layer.q_norm.is_some() || layer.k_norm.is_some() {
         copy(q, raw_q);
@@ -134,7 +132,7 @@ fn layer_forward(
     }
     pass.attend(layer, 0, q, k, v, kv, mixed);
     pass.output(layer, n, mixed, x);
-    copy(x, &mut kept.middle);
+    copy(x, middle);
     pass.gate_and_up(layer, n, x, gate, up, hidden);
     pass.down(layer, n, hidden, x);
 }

@@ -5,6 +5,10 @@ use kernels::{Device, Tensor};
 /// The tensors that a layer's forward pass fills and its backward pass reads.
 #[derive(Debug, Default)]
 pub(super) struct Inside {
+    /// The layer's input `[T, D]`.
+    pub(super) x: Tensor,
+    /// Between attention and feed-forward network `[T, D]`.
+    pub(super) middle: Tensor,
     /// q and k before their head norms, where the model has those.
     pub(super) raw_q: Tensor,
     pub(super) raw_k: Tensor,
@@ -22,11 +26,7 @@ pub(super) struct Inside {
 /// One layer, kept.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    /// Its input `[T, D]`.
-    pub(super) x: Tensor,
-    /// Between attention and feed-forward network `[T, D]`.
-    pub(super) middle: Tensor,
-    slots: [Slot; 8],
+    slots: [Slot; 10],
 }
 
 /// One tensor, whole or in half of its memory.
@@ -39,9 +39,9 @@ struct Slot {
 }
 
 impl Inside {
-    fn tensors(&mut self) -> [&mut Tensor; 8] {
-        let Inside { raw_q, raw_k, q, k, v, mixed, gate, up } = self;
-        [raw_q, raw_k, q, k, v, mixed, gate, up]
+    fn tensors(&mut self) -> [&mut Tensor; 10] {
+        let Inside { x, middle, raw_q, raw_k, q, k, v, mixed, gate, up } = self;
+        [x, middle, raw_q, raw_k, q, k, v, mixed, gate, up]
     }
 }
 

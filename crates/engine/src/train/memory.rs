@@ -9,7 +9,7 @@ pub fn memory_needed(model: &Model, adapter: &Adapter, rows: usize, recompute: b
     let c = model.config();
     let (q, kv) = (c.heads.q * c.heads.dim, c.heads.kv * c.heads.dim);
     // What `kept::Kept` holds of one row, counted in f32, and what goes through a layer and back beside it.
-    let kept = 2 * c.width + (2 * q + 2 * kv + 2 * c.hidden) / 2;
+    let kept = (2 * c.width + 2 * q + 2 * kv + 2 * c.hidden) / 2;
     let passing = 4 * c.width + 5 * q + 6 * kv + 5 * c.hidden;
     let first = adapter.iter().map(|(n, _, _)| n).min().unwrap_or(c.layers);
     let layers = c.layers - first;

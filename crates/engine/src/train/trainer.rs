@@ -133,7 +133,7 @@ impl Trainer {
             let pass = ctx.pass(&spans, self.forward.rope());
             let layer = &model.weights.layers[n];
             let (gradients, dx) = (&mut self.gradients, &mut self.dx);
-            self.backward.layer(&ctx, &pass, layer, n, &kept, &mut inside, gradients, dx, n > first);
+            self.backward.layer(&ctx, &pass, layer, n, &mut inside, gradients, dx, n > first);
             (self.forward.kept[slot], self.forward.inside) = (kept, inside);
         }
         Ok(losses)
