@@ -160,8 +160,8 @@ fn half_precision_is_the_same_everywhere() {
         f32::INFINITY,
         f32::NEG_INFINITY,
         f32::MAX,
-        1.00390625,
-        1.01171875,
+        1.0 + 1.0 / 256.0,
+        1.0 + 3.0 / 256.0,
     ]);
     let run = |device: &dyn Device| {
         let (mut half, mut back) = (vec![7; 3], Tensor::zeros(67, 1001));

@@ -6,8 +6,9 @@
 //! results are added in order.
 
 use super::activations::grow;
-use super::kernels::{Gemm, Kernels, Softmax};
+use super::kernels::{Bf16, Gemm, Kernels, Softmax};
 use super::parts::Parts;
+use super::products::{Half, Products, Single};
 use super::{Cpu, FEW_ROWS, Flash, Team, lock};
 use crate::{AlignedBuf, Attend, KV_BLOCK, KvFormat, KvStore, Norm, Span, Tensor, device};
 use std::ops::Range;
@@ -15,9 +16,8 @@ use std::ops::Range;
 /// Cache blocks that one item reads of a long past, where it is divided.
 const CHUNK: usize = 8;
 
-/// Query vectors that one item computes, about; more where matrix tiles do it.
-const TILE: usize = 48;
-const MATRIX_TILE: usize = 96;
+/// Query vectors that one item computes, about.
+const TILE: usize = 96;
 
 pub(super) fn forward(
     cpu: &Cpu,
@@ -34,7 +34,7 @@ pub(super) fn forward(
     let Team { pool, partials, scratch, tiles, .. } = &mut *team;
     let (q_rows, slot) = (q.rows(), slot_len(op));
     let flash = tiles.is_some() && Flash::takes(op.heads.dim) && kv.shape().format == KvFormat::F16;
-    let mut plan = Plan { op, group, queries: if flash { MATRIX_TILE } else { TILE }, items: 0, slots: 0 };
+    let mut plan = Plan { op, group, items: 0, slots: 0 };
     for span in op.spans {
         plan.items += plan.items_of(span);
         plan.slots += plan.slots_of(span);
@@ -44,6 +44,9 @@ pub(super) fn forward(
         op,
         group,
         flash,
+        // Not where nothing is to be rounded.
+        bf16: (cpu.kernels.bf16)()
+            .filter(|_| kv.shape().format != KvFormat::F32 && op.heads.dim.is_multiple_of(2)),
         kernels: cpu.kernels,
         q: Parts::of(q),
         k: Parts::of(k),
@@ -97,8 +100,6 @@ pub(super) fn forward(
 struct Plan<'a> {
     op: &'a Attend<'a>,
     group: usize,
-    /// Query vectors of an item of many rows.
-    queries: usize,
     items: usize,
     slots: usize,
 }
@@ -121,7 +122,7 @@ fn slot_len(op: &Attend<'_>) -> usize {
 
 impl<'a> Plan<'a> {
     fn rows_per_tile(&self, span: &Span<'_>) -> usize {
-        if span.rows.len() <= FEW_ROWS { FEW_ROWS } else { (self.queries / self.group).max(4) }
+        if span.rows.len() <= FEW_ROWS { FEW_ROWS } else { (TILE / self.group).max(4) }
     }
 
     /// Parts that the past of a sequence is divided into. Depends on nothing but this sequence.
@@ -200,6 +201,8 @@ struct Task<'a> {
     group: usize,
     /// Whether prompts are computed on matrix tiles.
     flash: bool,
+    /// How the products of prompts are computed, where not in f32.
+    bf16: Option<&'static Bf16>,
     kernels: &'static Kernels,
     q: Parts<'a, f32>,
     k: Parts<'a, f32>,
@@ -213,14 +216,38 @@ struct Task<'a> {
 #[derive(Default)]
 pub(super) struct Buffers {
     head: AlignedBuf<f32>,
+    block: Block,
+    single: Factors<f32>,
+    half: Factors<u16>,
+    flash: Flash,
+}
+
+/// Queries of a tile, a block of positions, and what comes of them.
+#[derive(Default)]
+struct Block {
+    /// `[m, dim]`.
     q: AlignedBuf<f32>,
+    /// `[KV_BLOCK, dim]`.
     keys: AlignedBuf<f32>,
-    transposed: AlignedBuf<f32>,
     values: AlignedBuf<f32>,
+    /// `[m, KV_BLOCK]`.
     scores: AlignedBuf<f32>,
+    /// `[m, dim]`.
     acc: AlignedBuf<f32>,
     state: Vec<Softmax>,
-    flash: Flash,
+}
+
+/// Factors of the products of many rows, in their numbers and forms.
+struct Factors<N: bytemuck::Pod> {
+    /// `[m, dim]`.
+    q: AlignedBuf<N>,
+    /// `[dim / P][KV_BLOCK][P]`.
+    turned_keys: AlignedBuf<N>,
+    /// `[m, KV_BLOCK]`.
+    weights: AlignedBuf<N>,
+    /// `[KV_BLOCK / P][dim][P]`.
+    values: AlignedBuf<N>,
+    row: AlignedBuf<N>,
 }
 
 impl Task<'_> {
@@ -261,25 +288,64 @@ impl Task<'_> {
     /// # Safety
     /// Queries and cache are prepared; no other thread uses the tile's slot, or these heads of its rows.
     unsafe fn attend(&self, tile: &Tile<'_>, b: &mut Buffers) {
-        let (op, dim, group) = (self.op, self.op.heads.dim, self.group);
+        let (dim, group) = (self.op.heads.dim, self.group);
         let m = tile.rows.len() * group;
         if self.flash && tile.span.rows.len() > FEW_ROWS {
             // SAFETY: by the caller's promise.
             return unsafe { self.attend_on_tiles(tile, &mut b.flash) };
         }
-        b.begin(m, dim);
+        b.block.begin(m, dim);
         for (i, row) in tile.rows.clone().enumerate() {
             let at = self.heads_at(tile, row);
             // SAFETY: by the caller's promise.
-            b.q[i * group * dim..][..group * dim].copy_from_slice(unsafe { self.q.slice(at) });
+            b.block.q[i * group * dim..][..group * dim].copy_from_slice(unsafe { self.q.slice(at) });
         }
         let few = tile.span.rows.len() <= FEW_ROWS;
+        let Buffers { block, single, half, .. } = b;
+        // SAFETY: by the caller's promise.
+        unsafe {
+            match self.bf16 {
+                _ if few => self.blocks(Single(self.kernels), tile, m, true, block, single),
+                Some(bf16) => self.blocks(Half(bf16), tile, m, false, block, half),
+                None => self.blocks(Single(self.kernels), tile, m, false, block, single),
+            }
+        }
+        match tile.slot {
+            // SAFETY: by the caller's promise.
+            None => unsafe { self.finish(tile, block) },
+            // SAFETY: by the caller's promise.
+            Some(slot) => unsafe { self.keep(slot, m, block) },
+        }
+    }
+
+    /// All blocks of a tile's positions, one after the other.
+    ///
+    /// # Safety
+    /// Nobody writes the cache meanwhile.
+    unsafe fn blocks<M: Products>(
+        &self,
+        math: M,
+        tile: &Tile<'_>,
+        m: usize,
+        few: bool,
+        b: &mut Block,
+        factors: &mut Factors<M::Number>,
+    ) {
+        let (op, dim, group) = (self.op, self.op.heads.dim, self.group);
+        if !few {
+            factors.begin(math, m, dim, &b.q);
+        }
         for block in tile.blocks.clone() {
             let first = block * KV_BLOCK;
             let n = KV_BLOCK.min(tile.span.start + tile.rows.end - first);
-            // SAFETY: the cache is prepared, nobody writes it now.
+            // SAFETY: by the caller's promise.
             unsafe { self.widen(tile, block, n, b) }
-            self.score(m, n, few, b);
+            if few {
+                let scores = &mut b.scores[..m * KV_BLOCK];
+                self.kernels.dots(dim, &b.q[..m * dim], &b.keys[..n * dim], scores);
+            } else {
+                factors.score(math, m, n, dim, &b.keys, &mut b.scores);
+            }
             for (i, row) in tile.rows.clone().enumerate() {
                 let seen = (tile.span.start + row + 1).saturating_sub(first).min(n);
                 for h in i * group..(i + 1) * group {
@@ -291,14 +357,12 @@ impl Task<'_> {
                     }
                 }
             }
-            let shape = Gemm { m, n: dim, k: n, a_stride: KV_BLOCK, b_stride: dim, c_stride: dim };
-            self.kernels.gemm_floats(shape, &b.scores, &b.values, &mut b.acc);
-        }
-        match tile.slot {
-            // SAFETY: by the caller's promise.
-            None => unsafe { self.finish(tile, b) },
-            // SAFETY: by the caller's promise.
-            Some(slot) => unsafe { self.keep(slot, m, b) },
+            if few {
+                let shape = Gemm { m, n: dim, k: n, a_stride: KV_BLOCK, b_stride: dim, c_stride: dim };
+                self.kernels.gemm_floats(shape, &b.scores, &b.values, &mut b.acc);
+            } else {
+                factors.mix(math, m, n, dim, &b.scores, &b.values, &mut b.acc);
+            }
         }
     }
 
@@ -348,7 +412,7 @@ impl Task<'_> {
     ///
     /// # Safety
     /// Nobody writes the cache meanwhile.
-    unsafe fn widen(&self, tile: &Tile<'_>, block: usize, n: usize, b: &mut Buffers) {
+    unsafe fn widen(&self, tile: &Tile<'_>, block: usize, n: usize, b: &mut Block) {
         let (shape, dim) = (self.kv.0.shape(), self.op.heads.dim);
         for (which, out) in [&mut b.keys, &mut b.values].into_iter().enumerate() {
             let at = shape.offset(self.op.layer, tile.kv_head, which);
@@ -358,28 +422,9 @@ impl Task<'_> {
         }
     }
 
-    /// `scores[m, p] = q[m] · keys[p]`.
-    fn score(&self, m: usize, n: usize, few: bool, b: &mut Buffers) {
-        let dim = self.op.heads.dim;
-        if few {
-            return self.kernels.dots(
-                dim,
-                &b.q[..m * dim],
-                &b.keys[..n * dim],
-                &mut b.scores[..m * KV_BLOCK],
-            );
-        }
-        for (p, key) in b.keys[..n * dim].chunks_exact(dim).enumerate() {
-            key.iter().enumerate().for_each(|(d, &x)| b.transposed[d * KV_BLOCK + p] = x);
-        }
-        let shape = Gemm { m, n: KV_BLOCK, k: dim, a_stride: dim, b_stride: KV_BLOCK, c_stride: KV_BLOCK };
-        b.scores[..m * KV_BLOCK].fill(0.0);
-        self.kernels.gemm_floats(shape, &b.q, &b.transposed, &mut b.scores);
-    }
-
     /// # Safety
     /// No other thread uses these heads of the tile's rows.
-    unsafe fn finish(&self, tile: &Tile<'_>, b: &Buffers) {
+    unsafe fn finish(&self, tile: &Tile<'_>, b: &Block) {
         let (dim, group) = (self.op.heads.dim, self.group);
         for (i, row) in tile.rows.clone().enumerate() {
             // SAFETY: by the caller's promise.
@@ -394,7 +439,7 @@ impl Task<'_> {
 
     /// # Safety
     /// No other thread uses the slot.
-    unsafe fn keep(&self, slot: usize, m: usize, b: &Buffers) {
+    unsafe fn keep(&self, slot: usize, m: usize, b: &Block) {
         let (len, dim) = (slot_len(self.op), self.op.heads.dim);
         // SAFETY: by the caller's promise.
         let slot = unsafe { self.partials.slice(slot * len..(slot + 1) * len) };
@@ -436,16 +481,82 @@ impl Task<'_> {
     }
 }
 
-impl Buffers {
+impl Block {
     fn begin(&mut self, m: usize, dim: usize) {
         grow(&mut self.q, m * dim);
         grow(&mut self.keys, KV_BLOCK * dim);
-        grow(&mut self.transposed, KV_BLOCK * dim);
         grow(&mut self.values, KV_BLOCK * dim);
         grow(&mut self.scores, m * KV_BLOCK);
         grow(&mut self.acc, m * dim);
         self.acc[..m * dim].fill(0.0);
         self.state.clear();
         self.state.resize(m, Softmax::EMPTY);
+    }
+}
+
+impl<N: bytemuck::Pod> Factors<N> {
+    fn begin<M: Products<Number = N>>(&mut self, math: M, m: usize, dim: usize, q: &[f32]) {
+        grow(&mut self.q, m * dim);
+        grow(&mut self.turned_keys, KV_BLOCK * dim);
+        grow(&mut self.weights, m * KV_BLOCK);
+        grow(&mut self.values, KV_BLOCK * dim);
+        grow(&mut self.row, dim);
+        for (q, out) in q.chunks_exact(dim).zip(self.q.chunks_exact_mut(dim)).take(m) {
+            math.row(q, out);
+        }
+    }
+
+    /// `scores[m, p] = q[m] · keys[p]`; columns from `n` on are of no meaning.
+    fn score<M: Products<Number = N>>(
+        &mut self,
+        math: M,
+        m: usize,
+        n: usize,
+        dim: usize,
+        keys: &[f32],
+        scores: &mut [f32],
+    ) {
+        for (p, key) in keys.chunks_exact(dim).take(n).enumerate() {
+            math.row(key, &mut self.row[..dim]);
+            for (c, v) in self.row[..dim].chunks_exact(M::P).enumerate() {
+                self.turned_keys[(c * KV_BLOCK + p) * M::P..][..M::P].copy_from_slice(v);
+            }
+        }
+        scores[..m * KV_BLOCK].fill(0.0);
+        let shape = Gemm { m, n: KV_BLOCK, k: dim, a_stride: dim, b_stride: KV_BLOCK, c_stride: KV_BLOCK };
+        math.gemm(shape, &self.q, &self.turned_keys, scores);
+    }
+
+    /// `acc[m] += Σ_p weights[m, p] · values[p]`; weights from `n` on are zero.
+    #[allow(clippy::too_many_arguments, reason = "the factors of one product")]
+    fn mix<M: Products<Number = N>>(
+        &mut self,
+        math: M,
+        m: usize,
+        n: usize,
+        dim: usize,
+        weights: &[f32],
+        values: &[f32],
+        acc: &mut [f32],
+    ) {
+        for (weights, out) in
+            weights.chunks_exact(KV_BLOCK).zip(self.weights.chunks_exact_mut(KV_BLOCK)).take(m)
+        {
+            math.row(weights, out);
+        }
+        let row = |p: usize| &values[p * dim..(p + 1) * dim];
+        for (p, out) in (0..n).step_by(M::P).zip(self.values.chunks_exact_mut(M::P * dim)) {
+            math.group(row(p), (M::P > 1 && p + 1 < n).then(|| row(p + 1)), out);
+        }
+        let k = n.next_multiple_of(M::P);
+        let shape = Gemm { m, n: dim, k, a_stride: KV_BLOCK, b_stride: dim, c_stride: dim };
+        math.gemm(shape, &self.weights, &self.values, acc);
+    }
+}
+
+impl<N: bytemuck::Pod> Default for Factors<N> {
+    fn default() -> Self {
+        let none = AlignedBuf::default;
+        Factors { q: none(), turned_keys: none(), weights: none(), values: none(), row: none() }
     }
 }
