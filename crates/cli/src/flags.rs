@@ -2,12 +2,14 @@
 
 mod adapter;
 mod data;
+mod train;
 
 pub(crate) use adapter::*;
 use clap::{ArgAction, Args, Parser, Subcommand};
 pub(crate) use data::{Build, Data, DataCommand, Fetch, Stats, View};
 use engine::import::Format;
 use std::net::IpAddr;
+pub(crate) use train::{Checkpointing, LossOn, Train};
 
 /// A private coding assistant that runs on this machine.
 #[derive(Debug, Parser)]
@@ -43,6 +45,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Fetch, build and look at training sets
     Data(Data),
+    /// Train an adapter on examples
+    Train(Box<Train>),
     /// Measure speed and memory
     Bench(Bench),
     /// List, switch, import, export and merge adapters
@@ -175,6 +179,18 @@ pub(crate) struct Bench {
     /// Runs; the medians are printed
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) repeat: u32,
+    /// Measure training of an adapter on all linear layers instead
+    #[arg(long)]
+    pub(crate) train: bool,
+    /// With --train: tokens of a sequence
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(2..))]
+    pub(crate) seq: u32,
+    /// With --train: rank of the updates
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) rank: u32,
+    /// With --train: chats to learn from, one step each, instead of random tokens
+    #[arg(long, value_name = "FILE", requires = "train")]
+    pub(crate) data: Option<std::path::PathBuf>,
     /// Sequences at once; speeds are totals over all of them
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) parallel: u32,

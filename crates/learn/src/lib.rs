@@ -5,4 +5,5 @@
 
 pub mod adapters;
 pub mod dataset;
+pub mod job;
 pub mod train;

@@ -10,4 +10,5 @@ pub(crate) mod pull;
 pub(crate) mod rm;
 pub(crate) mod serve;
 pub(crate) mod show;
+pub(crate) mod train;
 pub(crate) mod use_;

@@ -4,7 +4,7 @@ use super::time::Moment;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// An id that sorts after `newest`, also within the same second and when the clock was set back.
-pub(super) fn next(newest: Option<&str>) -> String {
+pub(crate) fn next(newest: Option<&str>) -> String {
     after(&Moment::now().stamp(), newest, RandomState::new().build_hasher().finish())
 }
 

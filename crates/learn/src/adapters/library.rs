@@ -86,6 +86,12 @@ impl Library {
     }
 
     /// All adapters, oldest first. Damaged ones are left out, with a warning.
+    /// Fails where an adapter cannot have this name.
+    pub fn check_name(&self, name: &str) -> Result<(), AdaptersError> {
+        super::name::check(name)
+    }
+
+    /// All adapters that can be read.
     pub fn list(&self) -> Result<Vec<Manifest>, AdaptersError> {
         let mut found = Vec::new();
         for id in self.ids()? {

@@ -21,5 +21,6 @@ mod name;
 mod time;
 
 pub use error::AdaptersError;
+pub(crate) use id::next as next_id;
 pub use library::{Library, NewAdapter, RolledBack};
 pub use manifest::{Base, Manifest};

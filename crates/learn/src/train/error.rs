@@ -29,6 +29,8 @@ pub enum TrainError {
     NothingToResume,
     #[error("the checkpoint {path} is damaged ({why}); start the run again")]
     Checkpoint { path: PathBuf, why: String },
+    #[error("{0} is not empty; name a new folder")]
+    NotEmpty(PathBuf),
     #[error("cannot {what} {path}: {source}")]
     Io { what: &'static str, path: PathBuf, source: std::io::Error },
     #[error(transparent)]
@@ -42,7 +44,7 @@ pub enum TrainError {
 }
 
 impl TrainError {
-    pub(super) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+    pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| TrainError::Io { what, path, source }
     }

@@ -2,7 +2,7 @@
 
 use super::checkpoint::{self, Progress};
 use super::{Counts, Recipe, TrainError, curve};
-use crate::adapters::Base;
+use crate::adapters::{Base, next_id};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -27,6 +27,13 @@ pub struct RunInfo {
     pub parent: Option<String>,
     /// Whether the run came to its end.
     pub done: bool,
+}
+
+/// An id for a new run: it sorts after those that are there.
+pub fn new_id(home: &Path) -> String {
+    let entries = fs::read_dir(home.join("runs")).into_iter().flatten().flatten();
+    let newest = entries.filter_map(|e| e.file_name().into_string().ok()).max();
+    next_id(newest.as_deref())
 }
 
 /// The folder of one run.

@@ -16,7 +16,7 @@ mod tokens;
 
 pub use curve::{svg, terminal};
 pub use error::TrainError;
-pub use folder::{Folder, RunInfo};
+pub use folder::{Folder, RunInfo, new_id};
 pub use plan::Plan;
 pub use recipe::{Recipe, Supervise};
 pub use run::{Event, Metric, Outcome, Run};

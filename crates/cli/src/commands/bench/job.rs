@@ -81,7 +81,7 @@ impl Job {
 }
 
 /// Tokens of the vocabulary that are not control tokens, by a linear congruential generator.
-fn random_tokens(model: &Model, count: usize, seed: u64) -> Vec<u32> {
+pub(super) fn random_tokens(model: &Model, count: usize, seed: u64) -> Vec<u32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let draws = std::iter::repeat_with(|| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -2,6 +2,9 @@
 
 mod job;
 mod report;
+mod train;
+
+pub(crate) use report::peak_rss;
 
 use crate::config::App;
 use crate::flags::Bench;
@@ -14,6 +17,10 @@ use std::process::ExitCode;
 pub(crate) fn run(app: &App, flags: &Bench) -> anyhow::Result<ExitCode> {
     let chosen = loading::choose(app, flags.model.model.as_deref())?;
     let job = Job { prompt: flags.prompt_tokens as usize, answer: flags.gen_tokens as usize };
+    if flags.train {
+        train::run(chosen, loading::options(app, &flags.model), flags)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let engine = loading::load(&chosen, options(app, flags, job))?;
 
     // The first run maps the file and fills the caches of the processor.

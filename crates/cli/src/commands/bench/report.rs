@@ -129,7 +129,7 @@ fn kv_bytes(engine: &Engine) -> u64 {
 
 /// The most memory that this process has held: the kernel's record on Linux, elsewhere what it holds now,
 /// which at the end of a run is everything that was mapped.
-fn peak_rss() -> u64 {
+pub(crate) fn peak_rss() -> u64 {
     if let Ok(status) = std::fs::read_to_string("/proc/self/status")
         && let Some(kib) = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))
     {

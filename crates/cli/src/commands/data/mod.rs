@@ -37,7 +37,7 @@ fn place(app: &App, name: &str, out: Option<&Path>) -> anyhow::Result<(String, P
 }
 
 /// What `hone data stats` and `view` look at.
-enum Chosen {
+pub(crate) enum Chosen {
     Set(Set),
     File(PathBuf),
 }
@@ -51,7 +51,7 @@ struct Part {
 
 impl Chosen {
     /// Finds a set by its name, a folder with a set, or a file.
-    fn find(app: &App, text: &str) -> anyhow::Result<Chosen> {
+    pub(crate) fn find(app: &App, text: &str) -> anyhow::Result<Chosen> {
         if let Ok(name) = text.parse::<ModelName>() {
             let folder = sets_folder(app).join(name.as_str());
             if folder.exists() {

@@ -1,0 +1,80 @@
+//! What `hone train` prints when it is done.
+
+use learn::train::{Folder, Metric, Outcome, RunInfo, terminal};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+#[derive(Serialize)]
+pub(super) struct Report {
+    /// Id of the adapter.
+    pub(super) adapter: String,
+    name: String,
+    run: String,
+    folder: String,
+    steps: u64,
+    best_step: u64,
+    first_loss: Option<f64>,
+    loss: Option<f64>,
+    first_valid_loss: Option<f64>,
+    valid_loss: Option<f64>,
+    losses: Vec<f64>,
+    seconds: f64,
+    tokens_per_second: f64,
+    peak_rss_bytes: u64,
+}
+
+impl Report {
+    pub(super) fn new(info: &RunInfo, folder: &Folder, outcome: &Outcome, seconds: f64) -> Report {
+        let losses: Vec<f64> = outcome.history.iter().filter_map(|m| m.loss).collect();
+        let at = |step: u64| outcome.history.iter().find(|m| m.step == step);
+        let tokens: usize = outcome.history.iter().map(|m| m.tokens).sum();
+        Report {
+            adapter: String::new(),
+            name: info.name.clone(),
+            run: info.id.clone(),
+            folder: folder.path().display().to_string(),
+            steps: outcome.history.last().map_or(0, |m| m.step),
+            best_step: outcome.best_step,
+            first_loss: losses.first().copied(),
+            loss: losses.last().copied(),
+            first_valid_loss: at(0).and_then(|m| m.valid_loss),
+            valid_loss: at(outcome.best_step).and_then(|m| m.valid_loss),
+            losses,
+            seconds,
+            tokens_per_second: tokens as f64 / seconds,
+            peak_rss_bytes: crate::commands::bench::peak_rss(),
+        }
+    }
+
+    /// For the adapter's manifest.
+    pub(super) fn scores(&self) -> Value {
+        json!({
+            "first_valid_loss": self.first_valid_loss,
+            "valid_loss": self.valid_loss,
+            "first_loss": self.first_loss,
+            "loss": self.loss,
+            "best_step": self.best_step,
+        })
+    }
+
+    pub(super) fn as_text(&self, history: &[Metric]) -> String {
+        let change = |first: Option<f64>, last: Option<f64>| match first.zip(last) {
+            Some((first, last)) => format!("{first:.3} → {last:.3}"),
+            None => "not measured".into(),
+        };
+        format!(
+            "{}\nloss {}, validation loss {}; adapter of step {} of {}\n\
+             adapter {} ({}), curve in {}/curve.svg\n\
+             Put it in use with: hone adapter use {}\n",
+            terminal(history),
+            change(self.first_loss, self.loss),
+            change(self.first_valid_loss, self.valid_loss),
+            self.best_step,
+            self.steps,
+            self.name,
+            self.adapter,
+            self.folder,
+            self.adapter
+        )
+    }
+}
