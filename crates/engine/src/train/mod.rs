@@ -19,8 +19,14 @@ mod trainer;
 pub use adamw::AdamW;
 /// What computes; here for crates that do not know the kernels.
 pub use kernels::Device;
+pub use kernels::cpu::CpuError;
 pub use memory::{available_memory, memory_needed};
 pub use pack::{Example, Pack};
 pub use scorer::Scorer;
 pub use state::StateError;
 pub use trainer::{Options, Stopped, Trainer, Update};
+
+/// This machine's processor, with the best instructions that it has; `threads` are all cores where left out.
+pub fn cpu(threads: Option<usize>) -> Result<std::sync::Arc<dyn Device>, CpuError> {
+    Ok(std::sync::Arc::new(kernels::cpu::Cpu::new(kernels::cpu::CpuOptions { threads, isa: None })?))
+}

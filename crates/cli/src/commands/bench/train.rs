@@ -8,7 +8,6 @@ use crate::output::{bytes, print, print_json, table};
 use engine::adapter::{Adapter, Shape, Target};
 use engine::train::{Example, Options, Pack, Trainer};
 use engine::{Engine, EngineOptions, Model};
-use kernels::cpu::{Cpu, CpuOptions};
 use learn::train::{Recipe, Tokens};
 use serde::Serialize;
 use std::sync::Arc;
@@ -48,7 +47,7 @@ pub(super) fn run(chosen: Chosen, options: EngineOptions, flags: &Bench) -> anyh
 
 /// Tokens a second, and with data examples a second.
 fn speed(model: &Arc<Model>, threads: Option<usize>, flags: &Bench) -> anyhow::Result<(f64, Option<f64>)> {
-    let device = Arc::new(Cpu::new(CpuOptions { threads, isa: None })?);
+    let device = engine::train::cpu(threads)?;
     let layers = 0..model.config().layers;
     let shape = Shape { rank: flags.rank as usize, scale: 2.0, layers, targets: Target::ALL.to_vec() };
     let adapter = Adapter::init(model.config(), &shape, 0);

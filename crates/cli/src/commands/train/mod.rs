@@ -13,7 +13,6 @@ use anyhow::Context;
 use data::Sets;
 use engine::Model;
 use engine::adapter::Adapter;
-use kernels::cpu::{Cpu, CpuOptions};
 use learn::adapters::{Library, NewAdapter};
 use learn::train::{Folder, Outcome, Recipe, Run, RunInfo, Supervise};
 use report::Report;
@@ -78,7 +77,7 @@ fn train(
     folder: Folder,
 ) -> anyhow::Result<ExitCode> {
     let threads = flags.model.threads.or(app.config.threads).map(|n| n as usize);
-    let device = Arc::new(Cpu::new(CpuOptions { threads, isa: None })?);
+    let device = engine::train::cpu(threads)?;
     let recipe = info.recipe.clone();
     let start = Adapter::init(model.config(), &recipe.shape(model.config())?, recipe.seed);
     let show = Show::new(app.quiet);

@@ -1,0 +1,102 @@
+//! What a run learns, keeps and writes.
+
+use crate::make::{examples, fingerprint, model, recipe, start, tokens, whole};
+use learn::train::{Folder, Recipe, svg};
+
+#[test]
+fn a_run_learns_and_keeps_its_history() {
+    let home = tempfile::tempdir().unwrap();
+    let outcome = whole(home.path(), &recipe(), 40, 2);
+    let losses: Vec<f64> = outcome.history.iter().filter_map(|m| m.loss).collect();
+    // 32 examples in steps of four, four epochs.
+    assert_eq!(losses.len(), 32);
+    assert!(losses[31] < 0.7 * losses[0], "{losses:?}");
+    let valid = |step: u64| outcome.history.iter().find(|m| m.step == step).unwrap().valid_loss.unwrap();
+    let lowest = outcome.history.iter().filter_map(|m| m.valid_loss).fold(f64::INFINITY, f64::min);
+    assert!(valid(outcome.best_step) == lowest && lowest < valid(0));
+    let folder = home.path().join("runs/20261124-000000-0001");
+    let lines = std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
+    assert_eq!(lines.lines().count(), 33, "a line before the first step and one for each");
+    assert_eq!(std::fs::read_to_string(folder.join("curve.svg")).unwrap(), svg(&outcome.history));
+}
+
+#[test]
+fn stopping_and_going_on_changes_nothing() {
+    let (home, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let expected = fingerprint(&whole(other.path(), &recipe(), 20, 2));
+    let mut stops = 0;
+    let found = loop {
+        let (run, _) = start(home.path(), &recipe(), 20, 2).unwrap();
+        let mut asked = 0;
+        // Later each time, so that it gets on: the stop comes in the middle of a step.
+        let outcome = run
+            .run(
+                &mut || {
+                    asked += 1;
+                    asked > 12 + stops
+                },
+                &mut |_| {},
+            )
+            .unwrap();
+        if outcome.finished {
+            break fingerprint(&outcome);
+        }
+        stops += 1;
+    };
+    assert!(stops > 3, "{stops}");
+    assert!(found == expected);
+}
+
+#[test]
+fn micro_batches_do_not_change_a_step() {
+    // 1 x 8, 8 x 1 and 2 x 4 examples are the same step: the loss is divided by the targets of all of it.
+    let run = |batch: usize, accumulation: usize| {
+        let home = tempfile::tempdir().unwrap();
+        let recipe = Recipe { batch, accumulation, dropout: 0.0, ..recipe() };
+        fingerprint(&whole(home.path(), &recipe, 30, 2))
+    };
+    let one = run(1, 8);
+    assert!(run(8, 1) == one && run(2, 4) == one);
+}
+
+#[test]
+fn a_set_smaller_than_a_step_is_learned_from() {
+    let home = tempfile::tempdir().unwrap();
+    let recipe = Recipe { accumulation: 48, ..recipe() };
+    let outcome = whole(home.path(), &recipe, 5, 1);
+    assert_eq!(outcome.history.last().unwrap().step, 4, "four epochs of one step");
+}
+
+#[test]
+fn without_validation_the_last_adapter_is_taken() {
+    let home = tempfile::tempdir().unwrap();
+    let outcome = whole(home.path(), &recipe(), 4, 1);
+    assert_eq!(outcome.best_step, outcome.history.last().unwrap().step);
+    assert!(outcome.history.iter().all(|m| m.valid_loss.is_none()));
+}
+
+#[test]
+fn the_newest_unfinished_run_is_found() {
+    let home = tempfile::tempdir().unwrap();
+    assert!(Folder::find(home.path(), None).is_err());
+    let (_, folder) = start(home.path(), &recipe(), 10, 1).unwrap();
+    let (found, info) = Folder::find(home.path(), None).unwrap();
+    assert_eq!(found.path(), folder.path());
+    found.finish(&info).unwrap();
+    assert!(Folder::find(home.path(), None).is_err());
+    assert!(Folder::find(home.path(), Some("../runs")).is_err());
+}
+
+#[test]
+fn cut_examples_are_counted_and_those_without_an_answer_left_out() {
+    let (model, set) = (model(), examples(10));
+    let all = tokens(&model, &set, &recipe());
+    assert_eq!((all.examples.len(), all.counts.truncated, all.counts.no_target), (10, 0, 0));
+    let longest = all.examples.iter().map(|e| e.tokens.len()).max().unwrap();
+    let first_answer = all.examples[0].supervised.iter().position(|s| *s).unwrap();
+    let cut = tokens(&model, &set, &Recipe { max_seq: longest - 1, ..recipe() });
+    assert!(cut.counts.truncated > 0 && cut.examples.len() == 10);
+    let none = tokens(&model, &set, &Recipe { max_seq: first_answer, ..recipe() });
+    assert_eq!((none.examples.len(), none.counts.no_target), (0, 10));
+    assert_eq!(none.counts.remarks("training").len(), 2);
+}
