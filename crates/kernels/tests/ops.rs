@@ -439,7 +439,7 @@ fn attention_matches_the_reference() {
                 for (i, (out, expected)) in attention.step(batch).iter().zip(expected).enumerate() {
                     let error = relative_error(out.as_slice(), expected.as_slice());
                     let mixed = match (shape.format, isa) {
-                        (KvFormat::F16 | KvFormat::Q8_0, Isa::Amx | Isa::Avx512) => 1.2e-2,
+                        (KvFormat::F16 | KvFormat::Q8_0, Isa::Amx | Isa::Avx512) => 8e-3,
                         (KvFormat::F16, _) => 1e-4,
                         (KvFormat::Q8_0, _) => 1e-3,
                         (KvFormat::F32, _) => 1e-5,

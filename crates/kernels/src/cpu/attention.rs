@@ -8,7 +8,7 @@
 use super::activations::grow;
 use super::kernels::{Bf16, Gemm, Kernels, Softmax};
 use super::parts::Parts;
-use super::products::{Half, Products, Single};
+use super::products::{Half, Products};
 use super::{Cpu, FEW_ROWS, Flash, Team, lock};
 use crate::{AlignedBuf, Attend, KV_BLOCK, KvFormat, KvStore, Norm, Span, Tensor, device};
 use std::ops::Range;
@@ -201,7 +201,7 @@ struct Task<'a> {
     group: usize,
     /// Whether prompts are computed on matrix tiles.
     flash: bool,
-    /// How the products of prompts are computed, where not in f32.
+    /// How weights and values of prompts are multiplied, where not in f32.
     bf16: Option<&'static Bf16>,
     kernels: &'static Kernels,
     q: Parts<'a, f32>,
@@ -217,8 +217,7 @@ struct Task<'a> {
 pub(super) struct Buffers {
     head: AlignedBuf<f32>,
     block: Block,
-    single: Factors<f32>,
-    half: Factors<u16>,
+    half: HalfMix,
     flash: Flash,
 }
 
@@ -229,6 +228,8 @@ struct Block {
     q: AlignedBuf<f32>,
     /// `[KV_BLOCK, dim]`.
     keys: AlignedBuf<f32>,
+    /// `[dim, KV_BLOCK]`.
+    turned: AlignedBuf<f32>,
     values: AlignedBuf<f32>,
     /// `[m, KV_BLOCK]`.
     scores: AlignedBuf<f32>,
@@ -237,17 +238,13 @@ struct Block {
     state: Vec<Softmax>,
 }
 
-/// Factors of the products of many rows, in their numbers and forms.
-struct Factors<N: bytemuck::Pod> {
-    /// `[m, dim]`.
-    q: AlignedBuf<N>,
-    /// `[dim / P][KV_BLOCK][P]`.
-    turned_keys: AlignedBuf<N>,
+/// Weights and values of a block in bf16.
+#[derive(Default)]
+struct HalfMix {
     /// `[m, KV_BLOCK]`.
-    weights: AlignedBuf<N>,
-    /// `[KV_BLOCK / P][dim][P]`.
-    values: AlignedBuf<N>,
-    row: AlignedBuf<N>,
+    weights: AlignedBuf<u16>,
+    /// `[KV_BLOCK / 2][dim][2]`.
+    values: AlignedBuf<u16>,
 }
 
 impl Task<'_> {
@@ -301,15 +298,10 @@ impl Task<'_> {
             b.block.q[i * group * dim..][..group * dim].copy_from_slice(unsafe { self.q.slice(at) });
         }
         let few = tile.span.rows.len() <= FEW_ROWS;
-        let Buffers { block, single, half, .. } = b;
+        let Buffers { block, half, .. } = b;
+        let half = self.bf16.filter(|_| !few).map(|bf16| (bf16, half));
         // SAFETY: by the caller's promise.
-        unsafe {
-            match self.bf16 {
-                _ if few => self.blocks(Single(self.kernels), tile, m, true, block, single),
-                Some(bf16) => self.blocks(Half(bf16), tile, m, false, block, half),
-                None => self.blocks(Single(self.kernels), tile, m, false, block, single),
-            }
-        }
+        unsafe { self.blocks(tile, m, few, block, half) }
         match tile.slot {
             // SAFETY: by the caller's promise.
             None => unsafe { self.finish(tile, block) },
@@ -322,30 +314,21 @@ impl Task<'_> {
     ///
     /// # Safety
     /// Nobody writes the cache meanwhile.
-    unsafe fn blocks<M: Products>(
+    unsafe fn blocks(
         &self,
-        math: M,
         tile: &Tile<'_>,
         m: usize,
         few: bool,
         b: &mut Block,
-        factors: &mut Factors<M::Number>,
+        mut half: Option<(&'static Bf16, &mut HalfMix)>,
     ) {
         let (op, dim, group) = (self.op, self.op.heads.dim, self.group);
-        if !few {
-            factors.begin(math, m, dim, &b.q);
-        }
         for block in tile.blocks.clone() {
             let first = block * KV_BLOCK;
             let n = KV_BLOCK.min(tile.span.start + tile.rows.end - first);
             // SAFETY: by the caller's promise.
             unsafe { self.widen(tile, block, n, b) }
-            if few {
-                let scores = &mut b.scores[..m * KV_BLOCK];
-                self.kernels.dots(dim, &b.q[..m * dim], &b.keys[..n * dim], scores);
-            } else {
-                factors.score(math, m, n, dim, &b.keys, &mut b.scores);
-            }
+            self.score(m, n, few, b);
             for (i, row) in tile.rows.clone().enumerate() {
                 let seen = (tile.span.start + row + 1).saturating_sub(first).min(n);
                 for h in i * group..(i + 1) * group {
@@ -357,13 +340,29 @@ impl Task<'_> {
                     }
                 }
             }
-            if few {
-                let shape = Gemm { m, n: dim, k: n, a_stride: KV_BLOCK, b_stride: dim, c_stride: dim };
-                self.kernels.gemm_floats(shape, &b.scores, &b.values, &mut b.acc);
-            } else {
-                factors.mix(math, m, n, dim, &b.scores, &b.values, &mut b.acc);
+            match &mut half {
+                Some((bf16, half)) => half.mix(Half(bf16), m, n, dim, b),
+                None => {
+                    let shape = Gemm { m, n: dim, k: n, a_stride: KV_BLOCK, b_stride: dim, c_stride: dim };
+                    self.kernels.gemm_floats(shape, &b.scores, &b.values, &mut b.acc);
+                }
             }
         }
+    }
+
+    /// `scores[m, p] = q[m] · keys[p]`, in f32: their errors grow in the exponent.
+    fn score(&self, m: usize, n: usize, few: bool, b: &mut Block) {
+        let dim = self.op.heads.dim;
+        let (q, keys, scores) = (&b.q[..m * dim], &b.keys[..n * dim], &mut b.scores[..m * KV_BLOCK]);
+        if few {
+            return self.kernels.dots(dim, q, keys, scores);
+        }
+        for (p, key) in keys.chunks_exact(dim).enumerate() {
+            key.iter().enumerate().for_each(|(d, &x)| b.turned[d * KV_BLOCK + p] = x);
+        }
+        scores.fill(0.0);
+        let shape = Gemm { m, n: KV_BLOCK, k: dim, a_stride: dim, b_stride: KV_BLOCK, c_stride: KV_BLOCK };
+        self.kernels.gemm_floats(shape, q, &b.turned, scores);
     }
 
     /// The same on matrix tiles.
@@ -485,6 +484,7 @@ impl Block {
     fn begin(&mut self, m: usize, dim: usize) {
         grow(&mut self.q, m * dim);
         grow(&mut self.keys, KV_BLOCK * dim);
+        grow(&mut self.turned, KV_BLOCK * dim);
         grow(&mut self.values, KV_BLOCK * dim);
         grow(&mut self.scores, m * KV_BLOCK);
         grow(&mut self.acc, m * dim);
@@ -494,69 +494,19 @@ impl Block {
     }
 }
 
-impl<N: bytemuck::Pod> Factors<N> {
-    fn begin<M: Products<Number = N>>(&mut self, math: M, m: usize, dim: usize, q: &[f32]) {
-        grow(&mut self.q, m * dim);
-        grow(&mut self.turned_keys, KV_BLOCK * dim);
+impl HalfMix {
+    /// `acc[m] += Σ_p weights[m, p] · values[p]`; weights from `n` on are zero.
+    fn mix(&mut self, math: Half, m: usize, n: usize, dim: usize, b: &mut Block) {
         grow(&mut self.weights, m * KV_BLOCK);
         grow(&mut self.values, KV_BLOCK * dim);
-        grow(&mut self.row, dim);
-        for (q, out) in q.chunks_exact(dim).zip(self.q.chunks_exact_mut(dim)).take(m) {
-            math.row(q, out);
+        let weights = b.scores.chunks_exact(KV_BLOCK).zip(self.weights.chunks_exact_mut(KV_BLOCK));
+        weights.take(m).for_each(|(weights, out)| math.row(weights, out));
+        let row = |p: usize| &b.values[p * dim..(p + 1) * dim];
+        for (p, out) in (0..n).step_by(2).zip(self.values.chunks_exact_mut(2 * dim)) {
+            math.group(row(p), (p + 1 < n).then(|| row(p + 1)), out);
         }
-    }
-
-    /// `scores[m, p] = q[m] · keys[p]`; columns from `n` on are of no meaning.
-    fn score<M: Products<Number = N>>(
-        &mut self,
-        math: M,
-        m: usize,
-        n: usize,
-        dim: usize,
-        keys: &[f32],
-        scores: &mut [f32],
-    ) {
-        for (p, key) in keys.chunks_exact(dim).take(n).enumerate() {
-            math.row(key, &mut self.row[..dim]);
-            for (c, v) in self.row[..dim].chunks_exact(M::P).enumerate() {
-                self.turned_keys[(c * KV_BLOCK + p) * M::P..][..M::P].copy_from_slice(v);
-            }
-        }
-        scores[..m * KV_BLOCK].fill(0.0);
-        let shape = Gemm { m, n: KV_BLOCK, k: dim, a_stride: dim, b_stride: KV_BLOCK, c_stride: KV_BLOCK };
-        math.gemm(shape, &self.q, &self.turned_keys, scores);
-    }
-
-    /// `acc[m] += Σ_p weights[m, p] · values[p]`; weights from `n` on are zero.
-    #[allow(clippy::too_many_arguments, reason = "the factors of one product")]
-    fn mix<M: Products<Number = N>>(
-        &mut self,
-        math: M,
-        m: usize,
-        n: usize,
-        dim: usize,
-        weights: &[f32],
-        values: &[f32],
-        acc: &mut [f32],
-    ) {
-        for (weights, out) in
-            weights.chunks_exact(KV_BLOCK).zip(self.weights.chunks_exact_mut(KV_BLOCK)).take(m)
-        {
-            math.row(weights, out);
-        }
-        let row = |p: usize| &values[p * dim..(p + 1) * dim];
-        for (p, out) in (0..n).step_by(M::P).zip(self.values.chunks_exact_mut(M::P * dim)) {
-            math.group(row(p), (M::P > 1 && p + 1 < n).then(|| row(p + 1)), out);
-        }
-        let k = n.next_multiple_of(M::P);
+        let k = n.next_multiple_of(2);
         let shape = Gemm { m, n: dim, k, a_stride: KV_BLOCK, b_stride: dim, c_stride: dim };
-        math.gemm(shape, &self.weights, &self.values, acc);
-    }
-}
-
-impl<N: bytemuck::Pod> Default for Factors<N> {
-    fn default() -> Self {
-        let none = AlignedBuf::default;
-        Factors { q: none(), turned_keys: none(), weights: none(), values: none(), row: none() }
+        math.gemm(shape, &self.weights, &self.values, &mut b.acc);
     }
 }

@@ -21,6 +21,7 @@ mod norm;
 mod panel;
 mod parts;
 mod portable;
+mod portable_gradients;
 mod products;
 mod store;
 
