@@ -122,6 +122,9 @@ pub(crate) struct Chat {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) model: ModelFlags,
+    /// The adapter to answer with, by name or id; `base` is none [default: the one in use]
+    #[arg(long, value_name = "NAME|ID|base", env = "HONE_ADAPTER")]
+    pub(crate) adapter: Option<String>,
     /// An instruction that stands before the conversation
     #[arg(long, value_name = "TEXT")]
     pub(crate) system: Option<String>,

@@ -1,6 +1,7 @@
 //! `hone`: parse, wire the parts, exit code.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program")]
 
+mod adapters;
 mod bases;
 mod commands;
 mod config;

@@ -1,5 +1,7 @@
 //! What a caller asks of the engine, and what it hears back.
 
+use crate::adapter::{AdapterError, Loaded};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One sequence to complete.
@@ -17,6 +19,8 @@ pub struct Request {
     pub logprobs: Option<usize>,
     /// Keeps going past end-of-turn tokens (benchmarks).
     pub ignore_eos: bool,
+    /// The adapter to answer with; `None` is the base alone.
+    pub adapter: Option<Arc<Loaded>>,
 }
 
 /// How the next token is chosen from the logits. The order is: penalties, temperature, top-k, top-p, min-p.
@@ -160,6 +164,9 @@ pub enum SubmitError {
     /// Nothing to continue.
     #[error("the prompt is empty: it needs at least one token")]
     EmptyPrompt,
+    /// An adapter that was made for another model.
+    #[error(transparent)]
+    Adapter(#[from] AdapterError),
     /// A token id that the model does not have.
     #[error("token {id} is outside the vocabulary of {vocab}")]
     UnknownToken {

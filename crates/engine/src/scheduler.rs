@@ -6,7 +6,7 @@
 //! prompt. Where the cache becomes too small for the answers, the youngest sequence gives its blocks back and
 //! returns to the head of the line.
 
-use crate::cache::{Cache, CacheKey, Table};
+use crate::cache::{Cache, Table};
 use crate::model::{Batch, Scratch};
 use crate::queue::Queue;
 use crate::sequence::Sequence;
@@ -118,7 +118,7 @@ impl Scheduler {
     fn admit(&mut self) {
         while self.running.len() < self.limits.sequences {
             let Some(mut sequence) = self.queue.pop() else { return };
-            let Some(table) = self.cache.admit(CacheKey::default(), sequence.tokens()) else {
+            let Some(table) = self.cache.admit(sequence.cache_key(), sequence.tokens()) else {
                 self.queue.put_back(sequence);
                 return;
             };
@@ -172,18 +172,20 @@ impl Scheduler {
     /// The forward pass over `rows[i]` further tokens of every running sequence. Returns the logits of those
     /// whose last token was among them, or `None` where the pass was given up.
     fn compute<'s>(&mut self, rows: &[usize], scratch: &'s mut Scratch) -> Option<&'s Tensor> {
-        let (mut tokens, mut spans, mut outputs) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut tokens, mut spans, mut outputs, mut adapters) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (Running { sequence, table }, &rows) in
             self.running.iter().zip(rows).filter(|(_, rows)| **rows > 0)
         {
             let (first, start) = (tokens.len(), table.filled());
             tokens.extend_from_slice(&sequence.tokens()[start..start + rows]);
             spans.push(Span { rows: first..tokens.len(), start, blocks: table.blocks() });
+            adapters.push(sequence.adapter());
             if start + rows == sequence.tokens().len() {
                 outputs.push(tokens.len() - 1);
             }
         }
-        let batch = Batch { tokens: &tokens, spans: &spans, outputs: &outputs, adapters: &[] };
+        let batch = Batch { tokens: &tokens, spans: &spans, outputs: &outputs, adapters: &adapters };
 
         let patient = std::mem::take(&mut self.gave_up);
         let cancelled = || {

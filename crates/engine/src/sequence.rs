@@ -1,10 +1,13 @@
 //! One request on its way: its tokens so far, how the next one is chosen, and who listens.
 
+use crate::adapter::{Adapter, Loaded};
+use crate::cache::CacheKey;
 use crate::sampler::{SampleError, Sampler};
 use crate::text::{Decoder, Step, StopMatcher, Tokenizer};
 use crate::ticket::CancelFlag;
 use crate::{Event, FinishReason, Model, Request, SubmitError, Timings, Usage};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What hears a request's events, on the engine's thread.
@@ -17,6 +20,7 @@ pub(crate) struct Sequence {
     /// Length of `tokens` at which the answer ends at the latest.
     most: usize,
     ignore_eos: bool,
+    adapter: Option<Arc<Loaded>>,
     logprobs: Option<usize>,
     sampler: Sampler,
     decoder: Decoder,
@@ -51,6 +55,9 @@ impl Sequence {
         if let Some(&id) = request.prompt.iter().find(|&&id| id as usize >= vocab) {
             return Err(SubmitError::UnknownToken { id, vocab });
         }
+        if let Some(loaded) = &request.adapter {
+            loaded.adapter().check(model.config())?;
+        }
         let most = prompt.saturating_add(request.max_tokens.unwrap_or(0));
         if prompt >= context || most > context {
             return Err(SubmitError::ContextLengthExceeded {
@@ -65,6 +72,7 @@ impl Sequence {
         Ok(Sequence {
             most: if request.max_tokens.is_some() { most } else { context },
             ignore_eos: request.ignore_eos,
+            adapter: request.adapter,
             logprobs: request.logprobs,
             sampler,
             decoder: Decoder::default(),
@@ -85,6 +93,16 @@ impl Sequence {
     /// Whether its caller wants no more of it.
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancel.is_set()
+    }
+
+    /// What its rows are computed with besides the model.
+    pub(crate) fn adapter(&self) -> Option<&Adapter> {
+        self.adapter.as_deref().map(Loaded::adapter)
+    }
+
+    /// Under which its blocks are found again.
+    pub(crate) fn cache_key(&self) -> CacheKey {
+        CacheKey(self.adapter.as_deref().map_or(0, Loaded::key))
     }
 
     /// The prompt, then the answer.

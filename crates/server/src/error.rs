@@ -158,6 +158,7 @@ impl ApiError {
                     .param(prompt)
             }
             SubmitError::EmptyPrompt | SubmitError::UnknownToken { .. } => ApiError::invalid(prompt, message),
+            SubmitError::Adapter(_) => ApiError::invalid("model", message),
             SubmitError::Sampling { field, .. } => ApiError::invalid(*field, message),
             SubmitError::Busy { .. } => {
                 ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "server_busy", message)

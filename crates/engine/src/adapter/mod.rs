@@ -6,6 +6,7 @@
 mod adapted;
 mod dropout;
 mod init;
+mod loaded;
 mod error;
 mod files;
 mod shared;
@@ -26,6 +27,7 @@ pub use init::Shape;
 /// What factors are made of; here for crates that do not know the kernels.
 pub use kernels::Tensor;
 pub use layout::Layout;
+pub use loaded::Loaded;
 
 use crate::model::Config;
 

@@ -59,6 +59,7 @@ pub fn greedy(prompt: Vec<u32>, max_tokens: usize) -> Request {
         stop: vec![],
         logprobs: Some(0),
         ignore_eos: true,
+        adapter: None,
     }
 }
 

@@ -154,6 +154,7 @@ impl Generation {
             stop: self.stops().to_vec(),
             logprobs,
             ignore_eos: false,
+            adapter: None,
         };
         (0..self.n()).map(request).collect()
     }

@@ -76,6 +76,7 @@ impl Job {
             stop: Vec::new(),
             logprobs: None,
             ignore_eos: true,
+            adapter: None,
         }
     }
 }

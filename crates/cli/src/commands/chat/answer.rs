@@ -36,6 +36,7 @@ pub(super) fn answer(
         stop: Vec::new(),
         logprobs: None,
         ignore_eos: false,
+        adapter: setting.adapter.clone(),
     };
     let (events, heard) = mpsc::channel();
     let ctrl_c = events.clone();

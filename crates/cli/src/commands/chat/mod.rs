@@ -8,19 +8,22 @@ mod talk;
 use crate::config::App;
 use crate::flags::Chat;
 use crate::output::Usage;
-use crate::{interrupt, loading};
+use crate::{adapters, interrupt, loading};
 use anyhow::bail;
+use engine::adapter::Loaded;
 use engine::text::Message;
 use engine::{Engine, Sampling};
 use std::io::{IsTerminal, Read, stdin};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 pub(crate) fn run(app: &App, flags: &Chat) -> anyhow::Result<ExitCode> {
     let chosen = loading::choose(app, flags.model.model.as_deref())?;
     interrupt::install()?;
     let loading = start_loading(&chosen, loading::options(app, &flags.model));
-    let setting = Setting::new(app, flags);
+    let mut setting = Setting::new(app, flags);
+    setting.adapter = adapters::choose(app, &chosen, flags.adapter.as_deref())?;
     if flags.prompt.is_none() && stdin().is_terminal() {
         if flags.json {
             bail!(Usage("--json needs -p TEXT, or a prompt on standard input".into()));
@@ -50,6 +53,7 @@ struct Setting {
     sampling: Sampling,
     max_tokens: Option<usize>,
     options: engine::EngineOptions,
+    adapter: Option<Arc<Loaded>>,
 }
 
 impl Setting {
@@ -68,6 +72,7 @@ impl Setting {
             },
             max_tokens: flags.max_tokens.or(app.config.max_tokens).map(|n| n as usize),
             options: loading::options(app, &flags.model),
+            adapter: None,
         }
     }
 

@@ -147,9 +147,11 @@ impl Talk<'_> {
 
     fn change_model(&mut self, name: &str) -> anyhow::Result<()> {
         let chosen = loading::choose(self.app, Some(name))?;
+        // The one in use for the new model: the old one's does not fit.
+        let adapter = crate::adapters::choose(self.app, &chosen, None)?;
         self.engine = None; // two models at once may not fit in memory
         self.loading = Some(start_loading(&chosen, self.setting.options.clone()));
-        self.chosen = chosen;
+        (self.chosen, self.setting.adapter) = (chosen, adapter);
         Ok(())
     }
 
