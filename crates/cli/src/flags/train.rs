@@ -59,7 +59,8 @@ pub(crate) struct Train {
     #[arg(long, value_name = "FILE")]
     pub(crate) recipe: Option<PathBuf>,
     /// Go on with an interrupted run; the newest where RUN is left out
-    #[arg(long, value_name = "RUN", num_args = 0..=1, conflicts_with_all = ["data", "recipe", "export_job"])]
+    #[arg(long, value_name = "RUN", num_args = 0..=1, conflicts_with_all = ["data", "recipe", "export_job", "rank", "scale",
+        "layers", "lr", "epochs", "steps", "batch", "accumulation", "max_seq", "dropout", "loss_on", "seed"])]
     pub(crate) resume: Option<Option<String>>,
     /// Train elsewhere: write data, recipe and a script for torch and PEFT to DIR
     #[arg(long, value_name = "DIR")]

@@ -12,4 +12,5 @@ mod models;
 mod serve;
 mod support;
 mod terminal;
+mod train;
 mod usage;

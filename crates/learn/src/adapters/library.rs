@@ -85,13 +85,12 @@ impl Library {
         moved
     }
 
-    /// All adapters, oldest first. Damaged ones are left out, with a warning.
     /// Fails where an adapter cannot have this name.
     pub fn check_name(&self, name: &str) -> Result<(), AdaptersError> {
         super::name::check(name)
     }
 
-    /// All adapters that can be read.
+    /// All adapters, oldest first. Damaged ones are left out, with a warning.
     pub fn list(&self) -> Result<Vec<Manifest>, AdaptersError> {
         let mut found = Vec::new();
         for id in self.ids()? {

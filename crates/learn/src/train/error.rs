@@ -25,6 +25,8 @@ pub enum TrainError {
     NotFinite { step: u64, rate: f32 },
     #[error("the run in {folder} was begun with {what}; start a new one, or resume it as it was")]
     Changed { folder: PathBuf, what: String },
+    #[error("the run {0} is done; `hone adapter list` shows what came of it")]
+    Done(String),
     #[error("there is no interrupted run to resume")]
     NothingToResume,
     #[error("the checkpoint {path} is damaged ({why}); start the run again")]

@@ -17,7 +17,9 @@ pub struct RunInfo {
     pub name: String,
     /// The model.
     pub base: Base,
-    /// The file or folder of the examples.
+    /// The model's file.
+    pub model: PathBuf,
+    /// The set's name, or the path of the file or folder of the examples.
     pub data: PathBuf,
     /// SHA-256 over the tokens and targets of all examples.
     pub data_sha256: String,
@@ -57,9 +59,12 @@ impl Folder {
         if let Some(id) = id {
             let plain = !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
             let folder = Folder { path: runs.join(id) };
-            return match plain && folder.path.is_dir() {
-                true => folder.info().map(|info| (folder, info)),
-                false => Err(TrainError::NothingToResume),
+            if !plain || !folder.path.is_dir() {
+                return Err(TrainError::NothingToResume);
+            }
+            return match folder.info()? {
+                info if info.done => Err(TrainError::Done(info.id)),
+                info => Ok((folder, info)),
             };
         }
         let mut ids: Vec<PathBuf> = match fs::read_dir(&runs) {

@@ -236,6 +236,7 @@ impl Run {
     fn keep(&mut self, metric: Metric) -> Result<(), TrainError> {
         self.folder.append(&metric)?;
         if let Some(loss) = metric.valid_loss
+            && loss.is_finite()
             && self.progress.best.is_none_or(|best| loss < best.loss)
         {
             self.folder.replace(&best_name(metric.step), &self.trainer.save())?;

@@ -46,6 +46,7 @@ pub(crate) fn info(recipe: &Recipe) -> RunInfo {
         id: "20261124-000000-0001".into(),
         name: "test".into(),
         base: Base { name: "tiny".into(), sha256: "a".repeat(64), architecture: "llama".into() },
+        model: "tiny.gguf".into(),
         data: "examples".into(),
         data_sha256: "b".repeat(64),
         recipe: recipe.clone(),

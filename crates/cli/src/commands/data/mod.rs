@@ -125,7 +125,7 @@ fn announce(app: &App, set: &Set, json: bool) -> anyhow::Result<()> {
 }
 
 /// Bad rows are never dropped in silence.
-fn warn_of_bad(report: &Report) {
+pub(crate) fn warn_of_bad(report: &Report) {
     if report.bad > 0 {
         let first: Vec<String> = report.first_bad.iter().map(|bad| format!("  {bad}")).collect();
         eprintln!("{} bad rows were left out; the first are\n{}", report.bad, harmless(&first.join("\n")));

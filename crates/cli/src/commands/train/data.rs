@@ -1,6 +1,6 @@
 //! The examples of a run, as tokens.
 
-use crate::commands::data::Chosen;
+use crate::commands::data::{Chosen, warn_of_bad};
 use crate::config::App;
 use engine::Model;
 use learn::dataset::{Example, Shares, split};
@@ -38,7 +38,8 @@ pub(super) fn examples(app: &App, data: &str, seed: u64) -> anyhow::Result<(Vec<
     match Chosen::find(app, data)? {
         Chosen::Set(set) => Ok((set.read("train")?, set.read("valid")?)),
         Chosen::File(path) => {
-            let (examples, _) = learn::dataset::read(&path)?;
+            let (examples, report) = learn::dataset::read(&path)?;
+            warn_of_bad(&report);
             if examples.is_empty() {
                 anyhow::bail!("{} has no examples", path.display());
             }

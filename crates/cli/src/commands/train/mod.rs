@@ -14,9 +14,10 @@ use data::Sets;
 use engine::Model;
 use engine::adapter::Adapter;
 use learn::adapters::{Library, NewAdapter};
-use learn::train::{Folder, Outcome, Recipe, Run, RunInfo, Supervise};
+use learn::train::{Folder, Outcome, Plan, Recipe, Run, RunInfo, Supervise};
 use report::Report;
 use show::Show;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +27,7 @@ pub(crate) fn run(app: &App, flags: &Train) -> anyhow::Result<ExitCode> {
     let resumed = flags.resume.as_ref().map(|id| Folder::find(&app.home, id.as_deref())).transpose()?;
     let asked = match &resumed {
         // The file may have moved; its hash is compared below.
-        Some((_, info)) => flags.model.model.clone().or_else(|| Some(info.base.name.clone())),
+        Some((_, info)) => flags.model.model.clone().or_else(|| Some(begun_with(app, info))),
         None => flags.model.model.clone(),
     };
     let base = BaseModel::choose(app, asked.as_deref())?;
@@ -41,6 +42,7 @@ pub(crate) fn run(app: &App, flags: &Train) -> anyhow::Result<ExitCode> {
     };
     recipe.check(model.config())?;
     let sets = Sets::load(app, &data, &model, &recipe)?;
+    let start = Adapter::init(model.config(), &recipe.shape(model.config())?, recipe.seed);
     if let Some(folder) = &flags.export_job {
         return export::run(app, folder, &base, &model, &recipe, &data);
     }
@@ -48,7 +50,8 @@ pub(crate) fn run(app: &App, flags: &Train) -> anyhow::Result<ExitCode> {
         id: resumed.as_ref().map_or_else(|| learn::train::new_id(&app.home), |(_, info)| info.id.clone()),
         name: resumed.as_ref().map_or_else(|| flags.name.clone(), |(_, info)| info.name.clone()),
         base: base.base.clone(),
-        data: data.into(),
+        model: std::path::absolute(&base.path)?,
+        data: lasting(&data)?,
         data_sha256: sets.sha256(),
         recipe: recipe.clone(),
         parent: None,
@@ -62,16 +65,19 @@ pub(crate) fn run(app: &App, flags: &Train) -> anyhow::Result<ExitCode> {
         None => {
             // A name that cannot be kept is noticed before the work, not after it.
             Library::open(&app.home)?.check_name(&now.name)?;
+            // Nor does a run leave a folder that cannot begin.
+            Plan::new(&model, &start, &sets.train, &sets.valid, &recipe)?;
             Folder::create(&app.home, &now)?
         }
     };
-    train(app, flags, &model, sets, now, folder)
+    train(app, flags, &model, start, sets, now, folder)
 }
 
 fn train(
     app: &App,
     flags: &Train,
     model: &Arc<Model>,
+    start: Adapter,
     sets: Sets,
     info: RunInfo,
     folder: Folder,
@@ -79,11 +85,11 @@ fn train(
     let threads = flags.model.threads.or(app.config.threads).map(|n| n as usize);
     let device = engine::train::cpu(threads)?;
     let recipe = info.recipe.clone();
-    let start = Adapter::init(model.config(), &recipe.shape(model.config())?, recipe.seed);
     let show = Show::new(app.quiet);
     sets.remarks().iter().for_each(|remark| show.say(remark));
     let mut run = Run::new(model.clone(), device, start, (sets.train, sets.valid), recipe, folder.clone())?;
-    show.plan(&run.plan(), &info, run.step());
+    let done = run.step();
+    show.plan(&run.plan(), &info, done);
 
     interrupt::install()?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -98,7 +104,7 @@ fn train(
         eprintln!("Stopped; all steps so far are kept. Go on with: hone train --resume {}", info.id);
         return Ok(ExitCode::from(130));
     }
-    let report = finish(app, model, &info, &folder, &outcome, seconds)?;
+    let report = finish(app, model, &info, &folder, &outcome, (done, seconds))?;
     if flags.json {
         output::print_json(&report)?;
     } else {
@@ -114,9 +120,9 @@ fn finish(
     info: &RunInfo,
     folder: &Folder,
     outcome: &Outcome,
-    seconds: f64,
+    session: (u64, f64),
 ) -> anyhow::Result<Report> {
-    let mut report = Report::new(info, folder, outcome, seconds);
+    let mut report = Report::new(info, folder, outcome, session);
     let new = NewAdapter {
         name: info.name.clone(),
         base: info.base.clone(),
@@ -129,6 +135,21 @@ fn finish(
     folder.finish(info)?;
     report.adapter = manifest.id;
     Ok(report)
+}
+
+/// The model of an interrupted run: by its name where it was pulled, or else by its file.
+fn begun_with(app: &App, info: &RunInfo) -> String {
+    let pulled = app.library().and_then(|library| Ok(library.get(&info.base.name)?));
+    match pulled {
+        Ok(model) if model.sha256 == info.base.sha256 => model.name,
+        _ => info.model.display().to_string(),
+    }
+}
+
+/// A path that holds from any folder; a set's name stays as it is.
+fn lasting(data: &str) -> anyhow::Result<PathBuf> {
+    let path = Path::new(data);
+    Ok(if path.exists() { std::path::absolute(path)? } else { path.to_path_buf() })
 }
 
 /// Settings from the recipe's file, and flags before them.
@@ -147,7 +168,7 @@ fn recipe(flags: &Train, model: &Model) -> anyhow::Result<Recipe> {
             parsed.with_context(|| format!("{} is no recipe", path.display()))?
         }
     };
-    if flags.recipe.is_none() {
+    if flags.max_seq.is_none() {
         recipe.max_seq = recipe.max_seq.min(model.config().context_length);
     }
     fn set<T: Clone>(slot: &mut T, flag: &Option<T>) {

@@ -17,6 +17,7 @@ pub(super) struct Report {
     loss: Option<f64>,
     first_valid_loss: Option<f64>,
     valid_loss: Option<f64>,
+    last_valid_loss: Option<f64>,
     losses: Vec<f64>,
     seconds: f64,
     tokens_per_second: f64,
@@ -24,10 +25,13 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(info: &RunInfo, folder: &Folder, outcome: &Outcome, seconds: f64) -> Report {
+    pub(super) fn new(info: &RunInfo, folder: &Folder, outcome: &Outcome, session: (u64, f64)) -> Report {
+        // What was done before an interruption is in the history, and not in this session's time.
+        let (before, seconds) = session;
         let losses: Vec<f64> = outcome.history.iter().filter_map(|m| m.loss).collect();
         let at = |step: u64| outcome.history.iter().find(|m| m.step == step);
-        let tokens: usize = outcome.history.iter().map(|m| m.tokens).sum();
+        let tokens: usize = outcome.history.iter().filter(|m| m.step > before).map(|m| m.tokens).sum();
+        let last = outcome.history.iter().rev().find_map(|m| m.valid_loss);
         Report {
             adapter: String::new(),
             name: info.name.clone(),
@@ -39,6 +43,7 @@ impl Report {
             loss: losses.last().copied(),
             first_valid_loss: at(0).and_then(|m| m.valid_loss),
             valid_loss: at(outcome.best_step).and_then(|m| m.valid_loss),
+            last_valid_loss: last,
             losses,
             seconds,
             tokens_per_second: tokens as f64 / seconds,

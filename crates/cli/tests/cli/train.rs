@@ -1,0 +1,99 @@
+//! `hone train` as a user types it, on a tiny model.
+
+use crate::support::{Hone, tiny};
+use serde_json::Value;
+
+/// Questions with short answers.
+fn rows(hone: &Hone, count: usize) -> String {
+    let row = |n: usize| format!("{{\"prompt\": \"number {n}?\", \"completion\": \"yes {}\"}}\n", n % 3);
+    let path = hone.folder.path().join("rows.jsonl");
+    std::fs::write(&path, (0..count).map(row).collect::<String>()).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn a_file_becomes_an_adapter_that_chat_uses() {
+    let hone = Hone::new();
+    let (model, data) = (tiny("llama").display().to_string(), rows(&hone, 40));
+    let out = hone.ok(&[
+        "train",
+        "--data",
+        &data,
+        "--model",
+        &model,
+        "--steps",
+        "6",
+        "--accumulation",
+        "8",
+        "--lr",
+        "0.01",
+        "--max-seq",
+        "128",
+        "--rank",
+        "4",
+        "--json",
+    ]);
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((report["steps"].as_u64(), report["name"].as_str()), (Some(6), Some("adapters_final")));
+    let loss = |key: &str| report[key].as_f64().unwrap();
+    assert!(loss("valid_loss") < loss("first_valid_loss"), "{report}");
+    let id = report["adapter"].as_str().unwrap();
+    assert!(hone.ok(&["adapter", "list"]).contains(id));
+    let folder = std::path::Path::new(report["folder"].as_str().unwrap());
+    assert_eq!(std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap().lines().count(), 7);
+    assert!(std::fs::read_to_string(folder.join("curve.svg")).unwrap().starts_with("<svg"));
+
+    let chat = |adapter: &str| {
+        let text = ["chat", "--model", &model, "--adapter", adapter, "-p", "number 1?", "--temperature", "0"];
+        hone.ok(&[&text[..], &["--max-tokens", "12"]].concat())
+    };
+    assert_ne!(chat("adapters_final"), chat("base"));
+    assert_eq!(chat(id), chat("adapters_final"));
+
+    let run = report["run"].as_str().unwrap();
+    let said = hone.fails(1, &["train", "--resume", run]);
+    assert!(said.contains("is done"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_trained_is_said_and_leaves_no_run() {
+    let hone = Hone::new();
+    let (model, data) = (tiny("llama").display().to_string(), rows(&hone, 10));
+    let train =
+        |more: &[&str]| hone.fails(1, &[&["train", "--data", &data, "--model", &model], more].concat());
+    assert!(train(&["--rank", "0"]).contains("rank is 0"));
+    assert!(train(&["--layers", "99"]).contains("layers is 99"));
+    let cut = train(&["--max-seq", "3"]);
+    assert!(cut.contains("nothing to learn") || cut.contains("no answer within"), "{cut}");
+    assert!(train(&["--name", "base"]).contains("base"));
+    assert!(hone.fails(1, &["train", "--resume"]).contains("no interrupted run"));
+    assert!(
+        !hone.home().join("runs").exists() || hone.home().join("runs").read_dir().unwrap().next().is_none()
+    );
+}
+
+#[test]
+fn a_job_for_another_machine_is_complete() {
+    let hone = Hone::new();
+    let (model, data) = (tiny("qwen2").display().to_string(), rows(&hone, 20));
+    let folder = hone.folder.path().join("job");
+    let place = folder.display().to_string();
+    hone.ok(&["train", "--data", &data, "--model", &model, "--max-seq", "128", "--export-job", &place]);
+    let mut names: Vec<_> =
+        folder.read_dir().unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(
+        names,
+        ["README.md", "job.json", "requirements.txt", "train.jsonl", "train.py", "valid.jsonl"]
+    );
+    let job: Value = serde_json::from_slice(&std::fs::read(folder.join("job.json")).unwrap()).unwrap();
+    assert_eq!((job["rank"].as_u64(), job["accumulation"].as_u64()), (Some(16), Some(48)));
+    assert_eq!(job["target_modules"].as_array().unwrap().len(), 7);
+    assert!(
+        hone.fails(
+            1,
+            &["train", "--data", &data, "--model", &model, "--max-seq", "128", "--export-job", &place]
+        )
+        .contains("not empty")
+    );
+}
