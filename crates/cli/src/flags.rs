@@ -2,12 +2,14 @@
 
 mod adapter;
 mod data;
+mod score;
 mod train;
 
 pub(crate) use adapter::*;
 use clap::{ArgAction, Args, Parser, Subcommand};
 pub(crate) use data::{Build, Data, DataCommand, Fetch, Stats, View};
 use engine::import::Format;
+pub(crate) use score::Score;
 use std::net::IpAddr;
 pub(crate) use train::{Checkpointing, LossOn, Train};
 
@@ -47,6 +49,8 @@ pub(crate) enum Command {
     Data(Data),
     /// Train an adapter on examples
     Train(Box<Train>),
+    /// Score examples: their loss under a model and an adapter
+    Score(Score),
     /// Measure speed and memory
     Bench(Bench),
     /// List, switch, import, export and merge adapters

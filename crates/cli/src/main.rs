@@ -41,6 +41,7 @@ fn run(flags: Flags) -> anyhow::Result<ExitCode> {
         Command::Serve(flags) => commands::serve::run(&app, &flags),
         Command::Data(flags) => commands::data::run(&app, &flags),
         Command::Train(flags) => commands::train::run(&app, &flags),
+        Command::Score(flags) => commands::score::run(&app, &flags),
         Command::Bench(flags) => commands::bench::run(&app, &flags),
         Command::Adapter(flags) => commands::adapter::run(&app, &flags),
         Command::Doctor(flags) => commands::doctor::run(&app, &flags),

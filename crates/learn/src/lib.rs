@@ -6,4 +6,5 @@
 pub mod adapters;
 pub mod dataset;
 pub mod job;
+pub mod score;
 pub mod train;

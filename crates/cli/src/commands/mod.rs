@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod list;
 pub(crate) mod pull;
 pub(crate) mod rm;
+pub(crate) mod score;
 pub(crate) mod serve;
 pub(crate) mod show;
 pub(crate) mod train;

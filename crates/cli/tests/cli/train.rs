@@ -50,6 +50,14 @@ fn a_file_becomes_an_adapter_that_chat_uses() {
     assert_ne!(chat("adapters_final"), chat("base"));
     assert_eq!(chat(id), chat("adapters_final"));
 
+    let score = |adapter: &str| {
+        hone.json(&["score", &data, "--model", &model, "--adapter", adapter, "--max-seq", "128", "--json"])
+    };
+    let (base, adapted) = (score("base"), score(id));
+    assert_eq!(base["examples"].as_array().unwrap().len(), 40);
+    assert!(adapted["mean"].as_f64().unwrap() < base["mean"].as_f64().unwrap(), "{base} {adapted}");
+    assert_eq!((&base["adapter"], adapted["adapter"].as_str()), (&Value::Null, Some(id)));
+
     let run = report["run"].as_str().unwrap();
     let said = hone.fails(1, &["train", "--resume", run]);
     assert!(said.contains("is done"), "{said}");

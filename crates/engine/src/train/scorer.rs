@@ -4,7 +4,7 @@ use super::forward::{Context, Forward};
 use super::head::Head;
 use super::{Options, Pack, Stopped};
 use crate::Model;
-use crate::adapter::{Adapter, AdapterError};
+use crate::adapter::{Adapter, AdapterError, Loaded};
 use kernels::Device;
 use std::sync::Arc;
 
@@ -12,7 +12,9 @@ use std::sync::Arc;
 pub struct Scorer {
     model: Arc<Model>,
     device: Arc<dyn Device>,
-    adapter: Adapter,
+    adapter: Option<Arc<Loaded>>,
+    /// Stands for none.
+    nothing: Adapter,
     forward: Forward,
     head: Head,
 }
@@ -22,18 +24,26 @@ impl Scorer {
     pub fn new(
         model: Arc<Model>,
         device: Arc<dyn Device>,
-        adapter: Option<Adapter>,
+        adapter: Option<Arc<Loaded>>,
     ) -> Result<Self, AdapterError> {
-        let adapter = adapter.unwrap_or_else(|| Adapter::empty(model.config().layers));
-        adapter.check(model.config())?;
+        if let Some(loaded) = &adapter {
+            loaded.adapter().check(model.config())?;
+        }
+        let nothing = Adapter::empty(model.config().layers);
         let forward = Forward::new(&model, Options::default().kv_format);
-        Ok(Scorer { model, device, adapter, forward, head: Head::default() })
+        Ok(Scorer { model, device, adapter, nothing, forward, head: Head::default() })
     }
 
     /// The loss of every target of a pack, in nats. `pause` is asked before each layer and says whether to stop.
     pub fn losses(&mut self, pack: &Pack, pause: &mut dyn FnMut() -> bool) -> Result<Vec<f32>, Stopped> {
         let (model, device) = (&*self.model, &*self.device);
-        let ctx = Context { model, device, adapter: &self.adapter, dropout: None, compact: false };
+        let ctx = Context {
+            model,
+            device,
+            adapter: self.adapter.as_deref().map_or(&self.nothing, Loaded::adapter),
+            dropout: None,
+            compact: false,
+        };
         self.forward.run(&ctx, pack, model.weights.layers.len(), false, pause).ok_or(Stopped)?;
         Ok(self.head.losses(model, device, &self.forward.x, &pack.rows, &pack.targets, None))
     }

@@ -1,0 +1,1 @@
+//! What is kept, and is it safe? Conversations, rules, feedback and the index of passages, in SQLite.
