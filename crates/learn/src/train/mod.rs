@@ -17,6 +17,7 @@ mod tokens;
 pub use curve::{svg, terminal};
 pub use error::TrainError;
 pub use folder::{Folder, RunInfo, new_id};
+pub use order::{packs, steps_per_epoch};
 pub use plan::Plan;
 pub use recipe::{Recipe, Supervise};
 pub use run::{Event, Metric, Outcome, Run};
