@@ -34,7 +34,7 @@ impl Sets {
 }
 
 /// Conversations to learn from, and to validate with.
-pub(super) fn examples(app: &App, data: &str, seed: u64) -> anyhow::Result<(Vec<Example>, Vec<Example>)> {
+pub(crate) fn examples(app: &App, data: &str, seed: u64) -> anyhow::Result<(Vec<Example>, Vec<Example>)> {
     match Chosen::find(app, data)? {
         Chosen::Set(set) => Ok((set.read("train")?, set.read("valid")?)),
         Chosen::File(path) => {

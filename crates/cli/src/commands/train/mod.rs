@@ -1,6 +1,6 @@
 //! `hone train`: examples become an adapter.
 
-mod data;
+pub(crate) mod data;
 mod export;
 mod report;
 mod show;
@@ -127,6 +127,7 @@ fn finish(
         name: info.name.clone(),
         base: info.base.clone(),
         data: Some(info.data_sha256.clone()),
+        examples: Some(info.data.display().to_string()),
         recipe: serde_json::to_value(&info.recipe)?,
         parent: info.parent.clone(),
         scores: report.scores(),
@@ -147,7 +148,7 @@ fn begun_with(app: &App, info: &RunInfo) -> String {
 }
 
 /// A path that holds from any folder; a set's name stays as it is.
-fn lasting(data: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn lasting(data: &str) -> anyhow::Result<PathBuf> {
     let path = Path::new(data);
     Ok(if path.exists() { std::path::absolute(path)? } else { path.to_path_buf() })
 }
