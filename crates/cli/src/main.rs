@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod flags;
 mod interrupt;
+mod knowing;
 mod loading;
 mod output;
 mod progress;
@@ -39,6 +40,8 @@ fn run(flags: Flags) -> anyhow::Result<ExitCode> {
         Command::Use(flags) => commands::use_::run(&app, &flags),
         Command::Chat(flags) => commands::chat::run(&app, &flags),
         Command::Serve(flags) => commands::serve::run(&app, &flags),
+        Command::Index(flags) => commands::index::run(&app, &flags),
+        Command::Search(flags) => commands::search::run(&app, &flags),
         Command::Data(flags) => commands::data::run(&app, &flags),
         Command::Train(flags) => commands::train::run(&app, &flags),
         Command::Score(flags) => commands::score::run(&app, &flags),

@@ -96,6 +96,54 @@ impl Lines {
     }
 }
 
+/// The same for things that are counted one by one.
+pub(crate) struct Counter {
+    form: Progress,
+    what: &'static str,
+}
+
+impl Counter {
+    /// The form that suits standard error.
+    pub(crate) fn new(quiet: bool) -> Counter {
+        Counter { form: Progress::new(quiet), what: "" }
+    }
+
+    /// `done` of `total` are done of `what`; another `what` begins another bar.
+    pub(crate) fn show(&mut self, what: &'static str, done: u64, total: u64) {
+        let begins = std::mem::replace(&mut self.what, what) != what;
+        match &self.form {
+            Progress::Silent => {}
+            Progress::Bar(bar) => {
+                if begins {
+                    bar.reset();
+                    bar.set_style(
+                        ProgressStyle::with_template("{msg} {bar:24} {human_pos} of {human_len}, {eta} left")
+                            .expect("the template is valid"),
+                    );
+                    bar.set_message(what);
+                }
+                bar.set_length(total);
+                bar.set_position(done);
+            }
+            Progress::Lines(lines) => {
+                let mut lines = lock(lines);
+                if begins {
+                    eprintln!("{what} ({total})");
+                    *lines = Lines { what: what.into(), total: Some(total), tenths: 0 };
+                }
+                if let Some(line) = lines.advance(done).filter(|_| total >= 1000) {
+                    eprintln!("{line}");
+                }
+            }
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        hub::Progress::finish(&self.form);
+    }
+}
+
 fn style(sized: bool) -> ProgressStyle {
     let template = match sized {
         true => "{msg} {bar:24} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
