@@ -3,6 +3,7 @@
 //! The tree of a file says where definitions are (`outline`); here their lines become passages: what is large is
 //! split, small neighbours are joined, and every line with something in it is in exactly one passage.
 
+mod guard;
 mod languages;
 mod outline;
 mod split;
@@ -12,7 +13,7 @@ use outline::Definition;
 use split::{LARGEST, Lines};
 
 /// Neighbours below this many bytes are joined.
-const SMALL: usize = 240;
+const SMALL: usize = 200;
 /// A type of at most this many bytes stays whole.
 const WHOLE: usize = 900;
 
@@ -34,7 +35,8 @@ pub struct Chunk {
 /// Cuts a file. The language is told by the file's name.
 pub fn chunk(path: &str, text: &str) -> (&'static str, Vec<Chunk>) {
     let language = Language::of(path);
-    let definitions = language.and_then(|language| outline::outline(language, text)).unwrap_or_default();
+    let admitted = language.filter(|language| guard::admits(language.name, text));
+    let definitions = admitted.and_then(|language| outline::outline(language, text)).unwrap_or_default();
     let lines = Lines::new(text);
     let mut pieces = Vec::new();
     gaps_and_definitions(&definitions, (0, lines.count()), &lines, None, &mut pieces);

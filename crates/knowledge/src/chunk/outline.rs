@@ -15,7 +15,7 @@ const DEEPEST: usize = 12;
 /// Nodes below this depth of the tree are not looked at: hostile files are deep.
 const DEEPEST_NODE: usize = 400;
 /// Longest time for the tree of one file. Real files of the largest size take a tenth of it.
-const TIME: Duration = Duration::from_secs(5);
+const TIME: Duration = Duration::from_secs(2);
 /// Fields and then kinds of children where a name stands, in every grammar of the table.
 const NAME_FIELDS: [&str; 4] = ["name", "key", "declarator", "type"];
 const NAME_KINDS: [&str; 9] = [
@@ -200,6 +200,8 @@ impl Reader<'_> {
         let body = node.child_by_field_name("body").map(|body| body.start_byte());
         let to = body.unwrap_or_else(|| self.first_line_end(node)).max(from);
         let text = self.text.get(from..to).unwrap_or_default();
+        // A comment between the head and the body is no part of the head.
+        let text = text.split("\n").take_while(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join(" ");
         cut(text.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches(['{', ' ']).to_owned(), SIGNATURE)
     }
 
