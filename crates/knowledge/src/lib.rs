@@ -4,4 +4,5 @@
 //! again (`passage`). This crate knows no HTTP and no prompt.
 
 pub mod embed;
+pub mod minilm;
 pub mod passage;
