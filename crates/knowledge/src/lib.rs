@@ -9,6 +9,7 @@ pub mod secrets;
 pub mod chunk;
 pub mod words;
 pub mod embed;
+pub mod minilm;
 pub mod vectors;
 pub mod index;
 pub mod passage;
