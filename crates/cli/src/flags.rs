@@ -2,6 +2,7 @@
 
 mod adapter;
 mod data;
+mod knowledge;
 mod score;
 mod train;
 mod verify;
@@ -10,6 +11,7 @@ pub(crate) use adapter::*;
 use clap::{ArgAction, Args, Parser, Subcommand};
 pub(crate) use data::{Build, Data, DataCommand, Fetch, Stats, View};
 use engine::import::Format;
+pub(crate) use knowledge::{Index, IndexAdd, IndexCommand, IndexRm, IndexStatus, Search};
 pub(crate) use score::Score;
 use std::net::IpAddr;
 pub(crate) use train::{Checkpointing, LossOn, Train};
@@ -47,6 +49,10 @@ pub(crate) enum Command {
     Chat(Chat),
     /// Serve the OpenAI-compatible API on this machine
     Serve(Serve),
+    /// Index folders with code, and keep them up to date
+    Index(Index),
+    /// Find passages of the indexed folders, by words and by meaning
+    Search(Search),
     /// Fetch, build and look at training sets
     Data(Data),
     /// Train an adapter on examples

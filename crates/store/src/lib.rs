@@ -1,7 +1,7 @@
 //! What is kept, and is it safe? Conversations, rules, feedback and the index of passages, in SQLite.
 //!
 //! [`Store`] is `hone.db`: what cannot be made again. A call that returns has put its rows on the disk itself; a
-//! call that fails has changed nothing. This crate knows no HTTP and no model.
+//! call that fails has changed nothing. [`index`] can be rebuilt. This crate knows no HTTP and no model.
 
 #[macro_use]
 mod text_enum;
@@ -25,6 +25,7 @@ mod adapters;
 mod settings;
 mod outgoing;
 mod audit;
+pub mod index;
 
 pub use adapters::{Adapters, Taught};
 pub use audit::{Audit, Entry};
