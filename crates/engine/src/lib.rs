@@ -18,6 +18,7 @@ mod sync;
 mod ticket;
 mod sequence;
 mod queue;
+mod turns;
 mod cache;
 mod scheduler;
 mod engine;
@@ -29,3 +30,4 @@ pub use request::{
     Event, FinishReason, Request, Sampling, SubmitError, Timings, TokenInfo, TopLogprob, Usage,
 };
 pub use ticket::Ticket;
+pub use turns::Gaps;
