@@ -168,6 +168,15 @@ pub(crate) struct Serve {
     /// Key that every client must send; the environment is the safer place for it
     #[arg(long, value_name = "KEY", env = "HONE_API_KEY", hide_env_values = true)]
     pub(crate) api_key: Option<String>,
+    /// A Unix socket to listen on instead of an address: only you can open it, on a machine that others use too
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["host", "port"])]
+    pub(crate) socket: Option<std::path::PathBuf>,
+    /// One more name that clients may use for this server, with a port or without; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) allowed_host: Vec<String>,
+    /// The adapter that answers where a request names none, by name or id; `base` is none [default: the one in use]
+    #[arg(long, value_name = "NAME|ID|base", env = "HONE_ADAPTER")]
+    pub(crate) adapter: Option<String>,
     /// Answers that are generated at once [default: 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) parallel: Option<u32>,

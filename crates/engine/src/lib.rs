@@ -17,6 +17,7 @@ mod sync;
 mod ticket;
 mod sequence;
 mod queue;
+mod turns;
 mod cache;
 mod scheduler;
 mod engine;
@@ -28,3 +29,4 @@ pub use request::{
     Event, FinishReason, Request, Sampling, SubmitError, Timings, TokenInfo, TopLogprob, Usage,
 };
 pub use ticket::Ticket;
+pub use turns::Gaps;

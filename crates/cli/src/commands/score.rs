@@ -1,6 +1,6 @@
 //! `hone score`: the loss of examples under a model, with an adapter or without.
 
-use crate::commands::data::{Chosen, warn_of_bad};
+use crate::commands::data::warn_of_bad;
 use crate::config::App;
 use crate::flags::Score;
 use crate::output::{print, print_json, table};
@@ -9,6 +9,7 @@ use crate::{adapters, loading};
 use anyhow::ensure;
 use engine::train::Scorer;
 use hub::Progress as _;
+use learn::dataset::Chosen;
 use learn::score::{Scores, score};
 use learn::train::{Recipe, Tokens};
 use serde::Serialize;
@@ -56,7 +57,7 @@ pub(crate) fn run(app: &App, flags: &Score) -> anyhow::Result<ExitCode> {
 
 /// A set's validation part, or all rows of a file.
 fn examples(app: &App, data: &str) -> anyhow::Result<Vec<learn::dataset::Example>> {
-    match Chosen::find(app, data)? {
+    match Chosen::find(&app.home, data)? {
         Chosen::Set(set) => Ok(set.read("valid")?),
         Chosen::File(path) => {
             let (examples, report) = learn::dataset::read(&path)?;
