@@ -37,7 +37,8 @@ pub(crate) fn text(html: &str) -> Option<(Option<String>, String)> {
 /// A thread of its own: a page must not take the program along.
 fn plain(html: &str) -> Option<String> {
     std::thread::scope(|scope| {
-        let work = || html2text::config::plain_no_decorate().string_from_read(html.as_bytes(), WIDTH).ok();
+        let config = html2text::config::plain_no_decorate().link_footnotes(false);
+        let work = move || config.string_from_read(html.as_bytes(), WIDTH).ok();
         let thread = std::thread::Builder::new().name("page".into()).stack_size(STACK);
         thread.spawn_scoped(scope, work).ok()?.join().ok()?
     })

@@ -108,7 +108,7 @@ impl Tavily {
         }
         let body = json!({"urls": urls, "extract_depth": "basic", "format": "text"});
         let answer: Value = parse(&self.post("extract", &body, &urls.join(" "))?)?;
-        let rows = |field: &str, text: &str| {
+        let rows = |field: &str, text: &str| -> Vec<(String, String)> {
             let rows = answer[field].as_array().into_iter().flatten();
             let pair = |row: &Value| Some((row["url"].as_str()?.to_owned(), row[text].as_str()?.to_owned()));
             rows.filter_map(pair).collect()
