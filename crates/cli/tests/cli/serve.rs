@@ -146,7 +146,8 @@ fn a_name_can_be_allowed() {
         assert!(said.contains("host name"), "{bad}: {said}");
     }
     let config = hone.home().join("config.toml");
-    std::fs::write(&config, "allowed_hosts = ['from.config']\n").unwrap();
+    let before = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("allowed_hosts = ['from.config']\n{before}")).unwrap();
     for (args, allowed, other) in [
         (&[][..], "from.config", "hone.lan"),
         (&["--allowed-host", "hone.lan", "--allowed-host", "code.example:443"], "hone.lan", "from.config"),
