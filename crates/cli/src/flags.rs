@@ -4,6 +4,7 @@ mod adapter;
 mod data;
 mod score;
 mod train;
+mod verify;
 
 pub(crate) use adapter::*;
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -12,6 +13,7 @@ use engine::import::Format;
 pub(crate) use score::Score;
 use std::net::IpAddr;
 pub(crate) use train::{Checkpointing, LossOn, Train};
+pub(crate) use verify::Verify;
 
 /// A private coding assistant that runs on this machine.
 #[derive(Debug, Parser)]
@@ -49,6 +51,8 @@ pub(crate) enum Command {
     Data(Data),
     /// Train an adapter on examples
     Train(Box<Train>),
+    /// Check an adapter end to end: its code, its answer and its loss beside the model's alone
+    Verify(Verify),
     /// Score examples: their loss under a model and an adapter
     Score(Score),
     /// Measure speed and memory

@@ -6,6 +6,7 @@ mod bases;
 mod commands;
 mod config;
 mod flags;
+mod held_out;
 mod interrupt;
 mod loading;
 mod output;
@@ -41,6 +42,7 @@ fn run(flags: Flags) -> anyhow::Result<ExitCode> {
         Command::Serve(flags) => commands::serve::run(&app, &flags),
         Command::Data(flags) => commands::data::run(&app, &flags),
         Command::Train(flags) => commands::train::run(&app, &flags),
+        Command::Verify(flags) => commands::verify::run(&app, &flags),
         Command::Score(flags) => commands::score::run(&app, &flags),
         Command::Bench(flags) => commands::bench::run(&app, &flags),
         Command::Adapter(flags) => commands::adapter::run(&app, &flags),
