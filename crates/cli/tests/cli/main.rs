@@ -14,3 +14,4 @@ mod support;
 mod terminal;
 mod train;
 mod usage;
+mod verify;

@@ -4,7 +4,7 @@ use crate::support::{Hone, tiny};
 use serde_json::Value;
 
 /// Questions with short answers.
-fn rows(hone: &Hone, count: usize) -> String {
+pub(crate) fn rows(hone: &Hone, count: usize) -> String {
     let row = |n: usize| format!("{{\"prompt\": \"number {n}?\", \"completion\": \"yes {}\"}}\n", n % 3);
     let path = hone.folder.path().join("rows.jsonl");
     std::fs::write(&path, (0..count).map(row).collect::<String>()).unwrap();
@@ -97,6 +97,9 @@ fn a_job_for_another_machine_is_complete() {
     let job: Value = serde_json::from_slice(&std::fs::read(folder.join("job.json")).unwrap()).unwrap();
     assert_eq!((job["rank"].as_u64(), job["accumulation"].as_u64()), (Some(16), Some(48)));
     assert_eq!(job["target_modules"].as_array().unwrap().len(), 7);
+    let file = engine::gguf::Gguf::open(&tiny("qwen2")).unwrap();
+    let template: Option<&str> = file.metadata().find("tokenizer.chat_template").unwrap();
+    assert_eq!(job["chat_template"].as_str(), template, "chats are written as they are when they are served");
     assert!(
         hone.fails(
             1,

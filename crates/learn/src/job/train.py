@@ -145,7 +145,7 @@ def train(net, rows, held_out, job, report):
                                   weight_decay=job.get("weight_decay", 0.0))  # fmt: skip
     size = job["batch"] * job["accumulation"]
     steps = job.get("steps") or math.ceil(job["epochs"] * len(rows) / size)
-    warm_up = math.ceil(job.get("warmup", 0.1) * steps)
+    warm_up = int(job.get("warmup", 0.1) * steps + 0.5)
     schedule = transformers.get_linear_schedule_with_warmup(optimizer, warm_up, steps)
     order = stream(len(rows), job["seed"], job.get("shuffle", True))
     report({"step": 0} | validation(net, held_out, job))
