@@ -30,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) port: Option<u16>,
     /// Key that clients of `hone serve` must send.
     pub(crate) api_key: Option<String>,
+    /// More names that clients may use for `hone serve`.
+    pub(crate) allowed_hosts: Option<Vec<String>>,
     /// Tokens that a conversation may hold.
     pub(crate) context: Option<u32>,
     /// Threads that compute.

@@ -2,6 +2,7 @@
 
 mod adapter;
 mod data;
+mod knowledge;
 mod score;
 mod train;
 mod verify;
@@ -10,6 +11,7 @@ pub(crate) use adapter::*;
 use clap::{ArgAction, Args, Parser, Subcommand};
 pub(crate) use data::{Build, Data, DataCommand, Fetch, Stats, View};
 use engine::import::Format;
+pub(crate) use knowledge::{Index, IndexAdd, IndexCommand, IndexRm, IndexStatus, Search};
 pub(crate) use score::Score;
 use std::net::IpAddr;
 pub(crate) use train::{Checkpointing, LossOn, Train};
@@ -47,6 +49,10 @@ pub(crate) enum Command {
     Chat(Chat),
     /// Serve the OpenAI-compatible API on this machine
     Serve(Serve),
+    /// Index folders with code, and keep them up to date
+    Index(Index),
+    /// Find passages of the indexed folders, by words and by meaning
+    Search(Search),
     /// Fetch, build and look at training sets
     Data(Data),
     /// Train an adapter on examples
@@ -172,6 +178,15 @@ pub(crate) struct Serve {
     /// Key that every client must send; the environment is the safer place for it
     #[arg(long, value_name = "KEY", env = "HONE_API_KEY", hide_env_values = true)]
     pub(crate) api_key: Option<String>,
+    /// A Unix socket to listen on instead of an address: only you can open it, on a machine that others use too
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["host", "port"])]
+    pub(crate) socket: Option<std::path::PathBuf>,
+    /// One more name that clients may use for this server, with a port or without; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) allowed_host: Vec<String>,
+    /// The adapter that answers where a request names none, by name or id; `base` is none [default: the one in use]
+    #[arg(long, value_name = "NAME|ID|base", env = "HONE_ADAPTER")]
+    pub(crate) adapter: Option<String>,
     /// Answers that are generated at once [default: 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) parallel: Option<u32>,

@@ -1,7 +1,6 @@
 //! The examples that an adapter's loss is measured on: those that its training did not learn from.
 
-use crate::commands::data::{Chosen, warn_of_bad};
-use crate::commands::train::data::examples;
+use crate::commands::data::warn_of_bad;
 use crate::commands::train::lasting;
 use crate::config::App;
 use crate::progress::Progress;
@@ -11,7 +10,7 @@ use engine::adapter::Loaded;
 use engine::train::Scorer;
 use hub::Progress as _;
 use learn::adapters::Manifest;
-use learn::dataset::Example;
+use learn::dataset::{Chosen, Example};
 use learn::score::score;
 use learn::train::{Recipe, Tokens, VALIDATED};
 use std::path::Path;
@@ -85,13 +84,12 @@ fn recipe(adapter: &Manifest, model: &Model) -> Recipe {
 
 /// What a training on `data` held back.
 fn part(app: &App, data: &str, seed: u64) -> anyhow::Result<Vec<Example>> {
-    let (_, valid) = examples(app, data, seed)?;
-    Ok(valid)
+    Ok(Chosen::find(&app.home, data)?.split(seed)?.valid)
 }
 
 /// A set's validation part, or all rows of a file.
 pub(crate) fn all(app: &App, data: &str) -> anyhow::Result<Vec<Example>> {
-    match Chosen::find(app, data)? {
+    match Chosen::find(&app.home, data)? {
         Chosen::Set(set) => Ok(set.read("valid")?),
         Chosen::File(path) => {
             let (examples, report) = learn::dataset::read(Path::new(&path))?;

@@ -8,6 +8,7 @@ mod config;
 mod flags;
 mod held_out;
 mod interrupt;
+mod knowing;
 mod loading;
 mod output;
 mod progress;
@@ -40,6 +41,8 @@ fn run(flags: Flags) -> anyhow::Result<ExitCode> {
         Command::Use(flags) => commands::use_::run(&app, &flags),
         Command::Chat(flags) => commands::chat::run(&app, &flags),
         Command::Serve(flags) => commands::serve::run(&app, &flags),
+        Command::Index(flags) => commands::index::run(&app, &flags),
+        Command::Search(flags) => commands::search::run(&app, &flags),
         Command::Data(flags) => commands::data::run(&app, &flags),
         Command::Train(flags) => commands::train::run(&app, &flags),
         Command::Verify(flags) => commands::verify::run(&app, &flags),

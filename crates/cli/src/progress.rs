@@ -108,6 +108,32 @@ impl Lines {
     }
 }
 
+/// Progress through stages, each of which counts its own things.
+pub(crate) struct Stages {
+    progress: Progress,
+    what: &'static str,
+}
+
+impl Stages {
+    pub(crate) fn new(quiet: bool) -> Stages {
+        Stages { progress: Progress::new(quiet), what: "" }
+    }
+
+    /// `done` of `total` `unit`s are done of `what`; another `what` begins another bar.
+    pub(crate) fn show(&mut self, what: &'static str, unit: &'static str, done: u64, total: u64) {
+        if std::mem::replace(&mut self.what, what) != what {
+            self.progress.unit = Some(unit);
+            hub::Progress::start(&self.progress, what, Some(total));
+        }
+        hub::Progress::advance(&self.progress, done);
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        hub::Progress::finish(&self.progress);
+    }
+}
+
 fn style(sized: bool, unit: Option<&str>) -> ProgressStyle {
     let template = match (sized, unit) {
         (true, Some(unit)) => format!("{{msg}} {{bar:24}} {{pos}} of {{len}} {unit}, {{eta}} left"),

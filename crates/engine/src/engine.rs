@@ -4,6 +4,7 @@ use crate::cache::Cache;
 use crate::queue::Queue;
 use crate::scheduler::{Limits, Scheduler};
 use crate::sequence::Sequence;
+use crate::turns::{Gaps, Turns};
 use crate::{Event, Model, Request, Stats, SubmitError, Ticket, machine};
 use kernels::cpu::{Cpu, CpuError, CpuOptions};
 use kernels::{Device, KV_BLOCK, KvFormat, KvShape, KvStore};
@@ -103,6 +104,7 @@ pub struct Engine {
     device: String,
     context: usize,
     queue: Arc<Queue>,
+    turns: Arc<Turns>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -128,12 +130,13 @@ impl Engine {
         let blocks = cache_blocks(shape, context, &options)?;
 
         let queue = Arc::new(Queue::new(options.sequences, options.queue, blocks));
+        let turns = Arc::new(Turns::default());
         let limits = Limits::new(&model, &options);
         let name = device.describe();
         let cache = Cache::new(KvStore::new(shape), blocks);
-        let scheduler = Scheduler::new(model.clone(), device, cache, limits, queue.clone());
+        let scheduler = Scheduler::new(model.clone(), device, cache, limits, (queue.clone(), turns.clone()));
         let thread = std::thread::Builder::new().name("engine".into()).spawn(move || scheduler.run())?;
-        Ok(Engine { model, device: name, context, queue, thread: Some(thread) })
+        Ok(Engine { model, device: name, context, queue, turns, thread: Some(thread) })
     }
 
     /// What is being run.
@@ -169,6 +172,11 @@ impl Engine {
         // A reader that went away has dropped the ticket too: nothing is lost with its events.
         let ticket = self.submit(request, move |event| drop(sender.send(event)))?;
         Ok(Generation { ticket, events })
+    }
+
+    /// The gaps between answers, for a training run on the same cores.
+    pub fn gaps(&self) -> Gaps {
+        Gaps::new(self.turns.clone(), self.queue.clone())
     }
 
     /// What the engine is doing, and what it has done.

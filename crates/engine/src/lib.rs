@@ -9,6 +9,7 @@ pub mod text;
 pub mod model;
 pub mod adapter;
 pub mod import;
+pub mod embed;
 mod request;
 pub mod train;
 pub mod sampler;
@@ -17,6 +18,7 @@ mod sync;
 mod ticket;
 mod sequence;
 mod queue;
+mod turns;
 mod cache;
 mod scheduler;
 mod engine;
@@ -28,3 +30,4 @@ pub use request::{
     Event, FinishReason, Request, Sampling, SubmitError, Timings, TokenInfo, TopLogprob, Usage,
 };
 pub use ticket::Ticket;
+pub use turns::Gaps;

@@ -143,6 +143,12 @@ impl Queue {
         change(&mut self.lock().stats);
     }
 
+    /// Whether there is anything to answer.
+    pub(crate) fn is_busy(&self) -> bool {
+        let state = self.lock();
+        state.stats.running + state.waiting() > 0
+    }
+
     /// The counts at this moment.
     pub(crate) fn stats(&self) -> Stats {
         let state = self.lock();

@@ -10,6 +10,7 @@ use crate::cache::{Cache, Table};
 use crate::model::{Batch, Scratch};
 use crate::queue::Queue;
 use crate::sequence::Sequence;
+use crate::turns::Turns;
 use crate::{EngineOptions, FinishReason, Model};
 use kernels::{Device, Span, Tensor};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -48,6 +49,7 @@ pub(crate) struct Scheduler {
     scratch: Scratch,
     limits: Limits,
     queue: Arc<Queue>,
+    turns: Arc<Turns>,
     /// In the order of admission.
     running: Vec<Running>,
     /// The last step was given up for a cancelled sequence; the next one is not, so that the others get on.
@@ -73,10 +75,10 @@ impl Scheduler {
         device: Box<dyn Device>,
         cache: Cache,
         limits: Limits,
-        queue: Arc<Queue>,
+        (queue, turns): (Arc<Queue>, Arc<Turns>),
     ) -> Self {
         let scratch = Scratch::default();
-        Scheduler { model, device, cache, scratch, limits, queue, running: Vec::new(), gave_up: false }
+        Scheduler { model, device, cache, scratch, limits, queue, turns, running: Vec::new(), gave_up: false }
     }
 
     /// Computes until the queue is stopped. Whatever is left then fails.
@@ -99,7 +101,8 @@ impl Scheduler {
             if self.running.is_empty() {
                 self.queue.wait();
             } else {
-                self.step();
+                let turns = self.turns.clone();
+                turns.answer(|| self.step());
             }
         }
     }

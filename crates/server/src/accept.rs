@@ -1,9 +1,11 @@
 //! Listens, and runs one task for each connection, within the limits.
 
-use crate::gate::LocalAddress;
+use crate::gate::Arrival;
+pub use crate::listen::Address;
+use crate::listen::{self, Listener};
 use crate::options::{Limits, ServeError, ServerOptions};
 use crate::router::app;
-use crate::stall::StallGuard;
+use crate::stall::{Socket, StallGuard};
 use crate::state::AppState;
 use axum::Router;
 use axum::body::Body;
@@ -12,11 +14,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -45,36 +45,24 @@ pub async fn serve(
 /// A server that listens and does not answer yet.
 pub struct Server {
     options: ServerOptions,
-    listeners: Vec<TcpListener>,
-    address: SocketAddr,
+    listeners: Vec<Listener>,
+    address: Address,
 }
 
 impl Server {
-    /// Takes the address.
+    /// Takes the address, or the socket.
     ///
     /// # Errors
     /// When the options are not safe, or the address cannot be had.
     pub async fn bind(options: ServerOptions) -> Result<Server, ServeError> {
         options.check()?;
-        let first = listen(SocketAddr::new(options.host, options.port)).await?;
-        let address = first.local_addr().map_err(|source| ServeError::Bind {
-            address: SocketAddr::new(options.host, options.port),
-            source,
-        })?;
-        let mut listeners = vec![first];
-        if options.host == IpAddr::V4(Ipv4Addr::LOCALHOST) {
-            // `localhost` may mean either; where there is no IPv6, one is enough.
-            match listen(SocketAddr::from((Ipv6Addr::LOCALHOST, address.port()))).await {
-                Ok(second) => listeners.push(second),
-                Err(error) => tracing::debug!(%error, "not listening on ::1"),
-            }
-        }
+        let (listeners, address) = listen::open(&options).await?;
         Ok(Server { options, listeners, address })
     }
 
     /// Where it listens, with the real port.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> &Address {
+        &self.address
     }
 
     /// Answers until `shutdown` is done.
@@ -93,10 +81,6 @@ impl Server {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, source })
-}
-
 /// As many connections as asked for, or as the system's limit of open files allows.
 fn connection_places(wanted: usize) -> usize {
     let files = rlimit::increase_nofile_limit(wanted as u64 + SPARE_FILES).unwrap_or(1024);
@@ -105,7 +89,7 @@ fn connection_places(wanted: usize) -> usize {
 
 /// Accepts until told to stop, then waits for its connections to end, but not for ever.
 async fn accept(
-    listener: TcpListener,
+    listener: Listener,
     app: Router,
     limits: Limits,
     places: Arc<Semaphore>,
@@ -119,9 +103,9 @@ async fn accept(
             Some(_) = connections.join_next() => {}
             free = Arc::clone(&places).acquire_owned(), if place.is_none() => place = free.ok(),
             accepted = listener.accept(), if place.is_some() => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, arrival)) => {
                     let held = place.take();
-                    connections.spawn(connection(stream, app.clone(), limits, held, stopped.clone()));
+                    connections.spawn(connection(stream, arrival, app.clone(), limits, held, stopped.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -139,18 +123,16 @@ async fn accept(
 
 /// Serves one connection, holding its place.
 async fn connection(
-    stream: TcpStream,
+    stream: Box<dyn Socket>,
+    arrival: Arrival,
     app: Router,
     limits: Limits,
     _place: Option<OwnedSemaphorePermit>,
     mut stopped: watch::Receiver<()>,
 ) {
-    let Ok(local) = stream.local_addr() else { return };
-    // A token is a small packet that should not wait for the next one. Failing that, it is only slower.
-    let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(LocalAddress(local));
+        request.extensions_mut().insert(arrival);
         app.clone().oneshot(request)
     });
     let mut connection = pin!(

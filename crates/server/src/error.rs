@@ -8,6 +8,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::SubmitError;
 use engine::text::TextError;
+use learn::adapters::AdaptersError;
+use learn::dataset::DatasetError;
+use learn::train::TrainError;
 use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
@@ -85,6 +88,25 @@ impl ApiError {
     pub(crate) fn unknown_model(asked: &str, name: &str) -> Self {
         let message = format!("the model '{asked}' does not exist here; this server has '{name}'");
         ApiError::new(StatusCode::NOT_FOUND, INVALID, "model_not_found", message).param("model")
+    }
+
+    pub(crate) fn unknown_adapter(asked: &str) -> Self {
+        let asked: String = asked.chars().take(80).collect();
+        let message = format!("there is no adapter '{asked}' for this model; /v1/models lists what there is");
+        ApiError::new(StatusCode::NOT_FOUND, INVALID, "model_not_found", message).param("model")
+    }
+
+    pub(crate) fn no_home() -> Self {
+        let message = "this server has no data folder, so it has no adapters and does not train";
+        ApiError::new(StatusCode::NOT_FOUND, INVALID, "no_data_folder", message)
+    }
+
+    pub(crate) fn not_found(code: &'static str, message: impl Into<String>) -> Self {
+        ApiError::new(StatusCode::NOT_FOUND, INVALID, code, message)
+    }
+
+    pub(crate) fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        ApiError::new(StatusCode::CONFLICT, INVALID, code, message)
     }
 
     pub(crate) fn unknown_path() -> Self {
@@ -179,6 +201,51 @@ impl ApiError {
     }
 }
 
+/// What is wrong with an adapter.
+impl From<AdaptersError> for ApiError {
+    fn from(error: AdaptersError) -> Self {
+        let message = error.to_string();
+        match error {
+            AdaptersError::NotFound(_) => ApiError::not_found("adapter_not_found", message).param("adapter"),
+            AdaptersError::WrongBase { .. } => {
+                ApiError::new(StatusCode::BAD_REQUEST, INVALID, "wrong_base", message).param("adapter")
+            }
+            AdaptersError::Ambiguous { .. } => ApiError::invalid("adapter", message),
+            AdaptersError::Name { .. } => ApiError::invalid("name", message),
+            AdaptersError::NothingBefore(_) => ApiError::conflict("nothing_before", message),
+            AdaptersError::InUse(_) => ApiError::conflict("adapter_in_use", message),
+            _ => {
+                tracing::error!("{message}");
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                ApiError::new(status, SERVER, "adapter_unusable", message)
+            }
+        }
+    }
+}
+
+/// Why a run cannot begin or go on.
+impl From<TrainError> for ApiError {
+    fn from(error: TrainError) -> Self {
+        let message = error.to_string();
+        match error {
+            TrainError::Setting { name, .. } => ApiError::invalid(name.replace([' ', '-'], "_"), message),
+            TrainError::Dataset(DatasetError::Io { .. }) | TrainError::Io { .. } => {
+                tracing::error!("{message}");
+                ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "training_failed", message)
+            }
+            TrainError::Dataset(_) => ApiError::invalid("data", message),
+            TrainError::Changed { .. } => {
+                ApiError::new(StatusCode::BAD_REQUEST, INVALID, "run_changed", message)
+            }
+            TrainError::Done(_) => ApiError::conflict("run_done", message),
+            TrainError::Busy(_) => ApiError::conflict("training_in_progress", message),
+            TrainError::NothingToResume => ApiError::not_found("run_not_found", message),
+            TrainError::Adapters(error) => error.into(),
+            _ => ApiError::new(StatusCode::BAD_REQUEST, INVALID, "training_failed", message),
+        }
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body())).into_response();
@@ -208,11 +275,11 @@ pub(crate) enum GateErrors {
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only its derived description is used")]
 pub(crate) enum GenerationErrors {
-    /// The request is wrong (`invalid_json`, `invalid_value`), asks for what this server does not do
+    /// The request is wrong (`invalid_json`, `invalid_value`, `wrong_base`), asks for what this server does not do
     /// (`unsupported_parameter`), or does not fit (`context_length_exceeded`).
     #[response(status = 400)]
     Invalid(ErrorResponse),
-    /// There is no such model (`model_not_found`).
+    /// There is no such model or adapter (`model_not_found`).
     #[response(status = 404)]
     UnknownModel(ErrorResponse),
     /// The body did not arrive in time (`body_timeout`).
@@ -227,7 +294,7 @@ pub(crate) enum GenerationErrors {
     /// Too many requests wait (`server_busy`); `Retry-After` says how many seconds to wait.
     #[response(status = 429)]
     Busy(ErrorResponse),
-    /// The engine failed (`engine_error`, `internal_error`).
+    /// The engine failed (`engine_error`, `internal_error`), or the adapter in use is damaged (`adapter_unusable`).
     #[response(status = 500)]
     Failed(ErrorResponse),
     /// The model is still being loaded, or could not be (`model_loading`, `model_load_failed`, `engine_stopped`).

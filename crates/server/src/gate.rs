@@ -9,20 +9,30 @@ use crate::key;
 use crate::options::ServerOptions;
 use crate::router::{Access, Route};
 use axum::extract::{Request, State};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// The server's own address on the connection that a request came through.
+/// How a request came in.
 #[derive(Clone, Copy)]
-pub(crate) struct LocalAddress(pub(crate) SocketAddr);
+pub(crate) enum Arrival {
+    /// Through this address of ours.
+    Address(SocketAddr),
+    /// Through the Unix socket, which no web page reaches.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "there are none"))]
+    Socket,
+}
 
-impl LocalAddress {
-    /// As it stands in `Host`.
+impl Arrival {
+    /// The server as it is called there, in `Host`.
     fn host(&self) -> String {
-        SocketAddr::new(self.0.ip().to_canonical(), self.0.port()).to_string()
+        match self {
+            Arrival::Address(local) => SocketAddr::new(local.ip().to_canonical(), local.port()).to_string(),
+            Arrival::Socket => "localhost".to_owned(),
+        }
     }
 }
 
@@ -59,7 +69,13 @@ impl Gate {
             hosts.push(SocketAddr::new(options.host, port).to_string());
         }
         let mut origins: Vec<String> = hosts.iter().map(|host| format!("http://{host}")).collect();
-        for host in options.allowed_hosts.iter().map(|host| host.to_ascii_lowercase()) {
+        let named = options.allowed_hosts.iter().map(|host| host.to_ascii_lowercase());
+        let with_port = |host: &String| host.parse::<Authority>().is_ok_and(|host| host.port().is_some());
+        let both = |host: String| {
+            let full = (!with_port(&host)).then(|| format!("{host}:{port}"));
+            std::iter::once(host).chain(full)
+        };
+        for host in named.flat_map(both) {
             origins.extend([format!("http://{host}"), format!("https://{host}")]);
             hosts.push(host);
         }
@@ -82,10 +98,12 @@ impl Gate {
     }
 
     fn check_host(&self, request: &Request) -> Result<(), ApiError> {
-        let local = request.extensions().get::<LocalAddress>().map(LocalAddress::host);
+        let arrival = request.extensions().get::<Arrival>();
+        let local = arrival.filter(|arrival| self.everywhere || matches!(arrival, Arrival::Socket));
+        let local = local.map(Arrival::host);
         let known = |host: &str| {
             let host = host.to_ascii_lowercase();
-            self.hosts.contains(&host) || (self.everywhere && local.as_ref() == Some(&host))
+            self.hosts.contains(&host) || local.as_ref() == Some(&host)
         };
         let header = only(request.headers(), &header::HOST);
         // `GET http://other/path` names a host of its own; both have to be ours.

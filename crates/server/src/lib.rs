@@ -2,9 +2,11 @@
 //!
 //! A request goes down this list: a connection is accepted (`accept`), the gate lets it in (`gate`), the
 //! table finds its handler (`router`), the handler reads the body (`body`), asks the engine and answers
-//! (`openai`). What the handlers share is in `state`; every refusal is an [`error::ApiError`].
+//! (`openai`, `api`). Which adapter answers is looked up in `adapters`; `training` runs in the gaps between answers. What the handlers share is in `state`; every refusal is an [`error::ApiError`].
 
 mod accept;
+mod adapters;
+mod api;
 mod body;
 mod docs;
 pub mod error;
@@ -12,17 +14,21 @@ mod gate;
 mod health;
 mod home;
 mod key;
+mod listen;
 mod metrics;
 mod openai;
 mod openapi;
 mod options;
 mod page;
 mod router;
+mod sse;
 mod stall;
 mod state;
+mod train_log;
+mod training;
 
-pub use accept::{Server, serve};
+pub use accept::{Address, Server, serve};
 pub use openapi::document as openapi_document;
-pub use options::{Limits, ServeError, ServerOptions};
+pub use options::{Home, Limits, ServeError, ServerOptions};
 pub use router::{Access, Route, app, routes};
 pub use state::AppState;

@@ -1,6 +1,6 @@
 //! The API document, made from the handlers and the types that they read and write.
 
-use crate::{error::GateErrors, health, metrics, openai};
+use crate::{api, error::GateErrors, health, metrics, openai};
 use axum::Json;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -18,6 +18,14 @@ use utoipa::{Modify, OpenApi};
         openai::completions::create,
         openai::models::list,
         openai::models::show,
+        api::adapters::list,
+        api::adapters::use_,
+        api::adapters::rollback,
+        api::train::show,
+        api::train::start,
+        api::train::events,
+        api::train::stop,
+        api::train::resume,
         health::show,
         metrics::show,
         show,
@@ -25,6 +33,8 @@ use utoipa::{Modify, OpenApi};
     tags(
         (name = "Completions", description = "Text from the model."),
         (name = "Models", description = "What can be asked."),
+        (name = "Adapters", description = "What a model has learned, and which of it is in use."),
+        (name = "Training", description = "In the gaps between answers."),
         (name = "Server", description = "How it is doing."),
     ),
     security((), ("key" = [])),

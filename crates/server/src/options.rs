@@ -1,8 +1,25 @@
 //! What the caller decides about the server, and what can go wrong at its start.
 
 use crate::key::{self, MIN_BITS};
+use axum::http::uri::Authority;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::{fmt, io, time::Duration};
+
+/// The data folder and what is served out of it.
+#[derive(Clone, Debug)]
+pub struct Home {
+    /// The data folder, with `adapters`, `datasets` and `runs` in it.
+    pub folder: PathBuf,
+    /// The model's file.
+    pub model: PathBuf,
+    /// The SHA-256 of the model's file, where it is known already.
+    pub sha256: Option<String>,
+    /// The adapter that answers instead of the one in use, by name or id; `base` is none.
+    pub adapter: Option<String>,
+    /// Threads that train; all cores where it is left out.
+    pub threads: Option<usize>,
+}
 
 /// Where to listen, whom to let in, and how much.
 #[derive(Clone)]
@@ -12,10 +29,12 @@ pub struct ServerOptions {
     pub host: IpAddr,
     /// Port; 0 takes a free one.
     pub port: u16,
+    /// A Unix socket to listen on instead of address and port: only this user can open it (0600).
+    pub socket: Option<PathBuf>,
     /// With a key set, every request but `GET /health` needs `Authorization: Bearer <key>`.
     pub api_key: Option<String>,
     /// More names that clients may use for this server, as they stand in the `Host` header: `hone.lan:4663`,
-    /// or `code.example.org` behind a TLS proxy.
+    /// or `code.example.org` behind a TLS proxy. A name without a port is also allowed with the port that is listened on.
     pub allowed_hosts: Vec<String>,
     /// Sizes and times.
     pub limits: Limits,
@@ -26,6 +45,7 @@ impl Default for ServerOptions {
         ServerOptions {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 4663,
+            socket: None,
             api_key: None,
             allowed_hosts: Vec::new(),
             limits: Limits::default(),
@@ -39,6 +59,7 @@ impl fmt::Debug for ServerOptions {
         f.debug_struct("ServerOptions")
             .field("host", &self.host)
             .field("port", &self.port)
+            .field("socket", &self.socket)
             .field("api_key", &self.api_key.as_ref().map(|_| "(secret)"))
             .field("allowed_hosts", &self.allowed_hosts)
             .field("limits", &self.limits)
@@ -49,6 +70,9 @@ impl fmt::Debug for ServerOptions {
 impl ServerOptions {
     /// A bind that other machines reach needs a key that cannot be guessed.
     pub(crate) fn check(&self) -> Result<(), ServeError> {
+        if let Some(bad) = self.allowed_hosts.iter().find(|host| !is_host(host)) {
+            return Err(ServeError::AllowedHost { host: bad.clone() });
+        }
         match &self.api_key {
             Some(key) if !key::is_sendable(key) => Err(ServeError::UnusableKey),
             Some(key) if !self.host.is_loopback() && key::strength_bits(key) < MIN_BITS => {
@@ -58,6 +82,12 @@ impl ServerOptions {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether this can stand in a `Host` header: a name or an address, with a port or without.
+fn is_host(text: &str) -> bool {
+    let known = text.parse::<Authority>().is_ok_and(|host| !host.host().is_empty());
+    known && !text.contains(['@', '*'])
 }
 
 /// How much one client, and all of them together, may take.
@@ -122,6 +152,20 @@ pub enum ServeError {
         "the API key is empty or has characters other than printable ASCII; `openssl rand -hex 32` makes one"
     )]
     UnusableKey,
+    /// A name that no client could send.
+    #[error("`{host}` is no host name; write it as it stands in the Host header: hone.lan, or hone.lan:4663")]
+    AllowedHost {
+        /// What was given.
+        host: String,
+    },
+    /// The socket cannot be had.
+    #[error("cannot listen on the socket {}: {source}", path.display())]
+    Socket {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said, or what is there already.
+        source: io::Error,
+    },
     /// The port is taken, or the address is not ours.
     #[error("cannot listen on {address}: {source}; is another hone running? choose another port with --port")]
     Bind {

@@ -4,7 +4,7 @@ use crate::error::ApiError;
 use crate::gate::{self, Gate};
 use crate::options::ServerOptions;
 use crate::state::{AppState, Shared};
-use crate::{docs, health, home, metrics, openai, openapi, page};
+use crate::{api, docs, health, home, metrics, openai, openapi, page};
 use axum::Router;
 use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn_with_state;
@@ -49,6 +49,14 @@ pub fn routes() -> Vec<Route> {
         read("/v1/models/{model}",   Key,  get(openai::models::show)),
         write("/v1/chat/completions", Key, post(openai::chat::create)),
         write("/v1/completions",      Key, post(openai::completions::create)),
+        read("/api/adapters",               Key,  get(api::adapters::list)),
+        write("/api/adapters/use",          Key, post(api::adapters::use_)),
+        write("/api/adapters/rollback",     Key, post(api::adapters::rollback)),
+        read("/api/train",                  Key,  get(api::train::show)),
+        write("/api/train",                 Key, post(api::train::start)),
+        read("/api/train/{run}/events",     Key,  get(api::train::events)),
+        write("/api/train/{run}/stop",      Key, post(api::train::stop)),
+        write("/api/train/{run}/resume",    Key, post(api::train::resume)),
     ]
 }
 

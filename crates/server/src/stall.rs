@@ -5,20 +5,24 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
+
+/// A connection, of whichever kind.
+pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
 
 /// A socket whose writes fail once nothing could be written for `patience`. The failed write ends the
 /// connection, and with it the answer that was being made.
 pub(crate) struct StallGuard {
-    socket: TcpStream,
+    socket: Box<dyn Socket>,
     patience: Duration,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl StallGuard {
-    pub(crate) fn new(socket: TcpStream, patience: Duration) -> Self {
+    pub(crate) fn new(socket: Box<dyn Socket>, patience: Duration) -> Self {
         StallGuard { socket, patience, waiting: None }
     }
 

@@ -1,9 +1,13 @@
 //! What the handlers share.
 
+use crate::adapters::{Adapters, Choice};
 use crate::error::ApiError;
 use crate::metrics::Metrics;
-use crate::options::Limits;
-use engine::Engine;
+use crate::options::{Home, Limits};
+use crate::training::Training;
+use engine::adapter::Loaded;
+use engine::{Engine, Model};
+use learn::adapters::AdaptersError;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::Semaphore;
@@ -15,6 +19,9 @@ pub struct AppState(Arc<Served>);
 struct Served {
     name: String,
     phase: RwLock<Phase>,
+    /// `None` where there is no data folder: then there are no adapters and no training.
+    adapters: Option<Arc<Adapters>>,
+    training: Training,
 }
 
 /// How far loading has come.
@@ -28,7 +35,42 @@ pub(crate) enum Phase {
 impl AppState {
     /// A server that says `loading` until [`loaded`](Self::loaded) is called.
     pub fn new(name: impl Into<String>) -> Self {
-        AppState(Arc::new(Served { name: name.into(), phase: RwLock::new(Phase::Loading) }))
+        AppState::make(name.into(), None)
+    }
+
+    /// The same with a data folder: with adapters and training.
+    pub fn with_home(name: impl Into<String>, home: Home) -> Self {
+        let name = name.into();
+        let adapters = Adapters::new(&name, home);
+        AppState::make(name, Some(Arc::new(adapters)))
+    }
+
+    fn make(name: String, adapters: Option<Arc<Adapters>>) -> Self {
+        let phase = RwLock::new(Phase::Loading);
+        AppState(Arc::new(Served { name, phase, adapters, training: Training::default() }))
+    }
+
+    /// Asks the training run, if there is one, to write a checkpoint and stop.
+    pub fn stop_training(&self) {
+        self.0.training.stop();
+    }
+
+    /// Waits until the training run is over.
+    pub fn join_training(&self) {
+        self.0.training.join();
+    }
+
+    /// Fails where the adapter that every answer shall have cannot be used. Reads files; makes the first answer quick.
+    ///
+    /// # Errors
+    /// What is wrong with the adapter, for people.
+    pub fn check_adapter(&self, model: &Model) -> Result<(), String> {
+        let Some(adapters) = &self.0.adapters else { return Ok(()) };
+        adapters.choose(model, &Choice::InUse).map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    pub(crate) fn training(&self) -> &Training {
+        &self.0.training
     }
 
     /// From now on requests are answered by this engine.
@@ -63,6 +105,12 @@ impl AppState {
     }
 }
 
+/// A model that answers, and its adapters.
+pub(crate) struct Ready {
+    pub(crate) model: Arc<Model>,
+    pub(crate) adapters: Arc<Adapters>,
+}
+
 /// One running server: what it serves, its limits and its counters.
 pub(crate) struct Shared {
     pub(crate) served: AppState,
@@ -86,7 +134,7 @@ impl Shared {
         }
     }
 
-    /// Makes tokens, away from the threads that serve connections.
+    /// Makes tokens, or reads files, away from the threads that serve connections.
     pub(crate) async fn tokenise<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
@@ -97,9 +145,47 @@ impl Shared {
             work()
         };
         tokio::task::spawn_blocking(work).await.map_err(|error| {
-            tracing::error!(%error, "a prompt could not be made");
+            tracing::error!(%error, "work for a request panicked");
             ApiError::internal()
         })?
+    }
+
+    /// Works with the model and its adapters, away from the threads that serve connections.
+    pub(crate) async fn with_model<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(Ready) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let (engine, adapters) = (self.engine()?, self.adapters()?);
+        let ready = Ready { model: Arc::clone(engine.model()), adapters };
+        drop(engine);
+        self.tokenise(move || work(ready)).await
+    }
+
+    /// The adapter that answers a request.
+    pub(crate) async fn adapter(
+        &self,
+        engine: &Arc<Engine>,
+        choice: Choice,
+    ) -> Result<Option<Arc<Loaded>>, ApiError> {
+        let Some(adapters) = self.served.0.adapters.clone().filter(|_| choice != Choice::Base) else {
+            return match choice {
+                Choice::Named(text) => Err(ApiError::unknown_adapter(&text)),
+                _ => Ok(None),
+            };
+        };
+        let model = Arc::clone(engine.model());
+        let choose = move || {
+            adapters.choose(&model, &choice).map_err(|error| match (error, choice) {
+                (AdaptersError::NotFound(_), Choice::Named(text)) => ApiError::unknown_adapter(&text),
+                (error, _) => ApiError::from(error).param("model"),
+            })
+        };
+        self.tokenise(choose).await
+    }
+
+    /// The adapters, or the error that a client should see.
+    pub(crate) fn adapters(&self) -> Result<Arc<Adapters>, ApiError> {
+        self.served.0.adapters.clone().ok_or_else(ApiError::no_home)
     }
 
     /// The engine, or the error that a client should see.

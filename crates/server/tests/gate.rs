@@ -139,7 +139,7 @@ fn paths() -> Vec<(String, String, bool)> {
     let mut paths: Vec<_> = routes
         .iter()
         .map(|route| {
-            let path = route.path.replace("{model}", NAME);
+            let path = route.path.replace("{model}", NAME).replace("{run}", "20261124-031500-4f2a");
             assert!(!path.contains('{'), "the test does not know how to fill {path}");
             (path, route.method.to_string(), route.access == Access::Open)
         })

@@ -4,9 +4,9 @@ use crate::config::App;
 use crate::flags::Serve;
 use crate::loading::{self, Chosen};
 use crate::output;
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use engine::EngineOptions;
-use server::{AppState, Server, ServerOptions};
+use server::{AppState, Home, Server, ServerOptions};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -21,17 +21,14 @@ async fn serve(app: &App, flags: &Serve, chosen: Chosen) -> anyhow::Result<ExitC
     let server = Server::bind(listen_on(app, flags)).await?;
     let address = server.address();
     // The address is all of standard output, for scripts that started with port 0.
-    output::print(&format!("http://{address}\n"))?;
+    output::print(&format!("{address}\n"))?;
     if !app.quiet {
-        eprintln!(
-            "OpenAI API: http://{address}/v1 · documents: http://{address}/docs · loading {}",
-            chosen.name
-        );
+        eprintln!("OpenAI API: {address}/v1 · documents: {address}/docs · loading {}", chosen.name);
     }
 
-    let state = AppState::new(chosen.name.clone());
+    let state = AppState::with_home(chosen.name.clone(), home(app, flags, &chosen)?);
     let (broken, load_failed) = oneshot::channel();
-    start_loading(chosen, options(app, flags), state.clone(), app.quiet, broken);
+    start_loading(chosen, options(app, flags), state.clone(), (flags.adapter.is_some(), app.quiet), broken);
 
     let mut failure = None;
     let end = async {
@@ -39,9 +36,12 @@ async fn serve(app: &App, flags: &Serve, chosen: Chosen) -> anyhow::Result<ExitC
             name = signal() => tracing::info!("{name}: answers in progress get a moment to end"),
             Ok(error) = load_failed => failure = Some(error),
         }
+        // It writes a checkpoint while the answers end.
+        state.stop_training();
         tokio::spawn(leave_at_the_next_signal());
     };
-    server.run(state, end).await;
+    server.run(state.clone(), end).await;
+    tokio::task::block_in_place(|| state.join_training());
     failure.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
@@ -50,9 +50,26 @@ fn listen_on(app: &App, flags: &Serve) -> ServerOptions {
     ServerOptions {
         host: flags.host.or(app.config.host).unwrap_or(default.host),
         port: flags.port.or(app.config.port).unwrap_or(default.port),
+        socket: flags.socket.clone(),
+        allowed_hosts: match flags.allowed_host.is_empty() {
+            true => app.config.allowed_hosts.clone().unwrap_or_default(),
+            false => flags.allowed_host.clone(),
+        },
         api_key: flags.api_key.clone().or_else(|| app.config.api_key.clone()).filter(|key| !key.is_empty()),
         ..default
     }
+}
+
+/// The data folder, and what is known of the model in it.
+fn home(app: &App, flags: &Serve, chosen: &Chosen) -> anyhow::Result<Home> {
+    let pulled = app.library()?.get(&chosen.name).ok().filter(|model| model.path == chosen.path);
+    Ok(Home {
+        folder: app.home.clone(),
+        model: chosen.path.clone(),
+        sha256: pulled.map(|model| model.sha256),
+        adapter: flags.adapter.clone(),
+        threads: flags.model.threads.or(app.config.threads).map(|n| n as usize),
+    })
 }
 
 fn options(app: &App, flags: &Serve) -> EngineOptions {
@@ -67,22 +84,29 @@ fn start_loading(
     chosen: Chosen,
     options: EngineOptions,
     state: AppState,
-    quiet: bool,
+    (pinned, quiet): (bool, bool),
     broken: oneshot::Sender<anyhow::Error>,
 ) {
+    let told = state.clone();
+    let fail = move |error: anyhow::Error| {
+        told.failed(format!("{error:#}"));
+        // The receiver is gone when the server was stopped meanwhile.
+        drop(broken.send(error));
+    };
     std::thread::spawn(move || match loading::load(&chosen, options) {
         Ok(engine) => {
+            match state.check_adapter(engine.model()) {
+                Err(reason) if pinned => return fail(anyhow!(reason)),
+                Err(reason) => tracing::warn!("{reason}"), // until another one is put in use
+                Ok(()) => {}
+            }
             if !quiet {
                 let (device, context) = (engine.device(), engine.context());
                 eprintln!("ready: {} on {device}, context of {context} tokens", chosen.name);
             }
             state.loaded(Arc::new(engine));
         }
-        Err(error) => {
-            state.failed(format!("{error:#}"));
-            // The receiver is gone when the server was stopped meanwhile.
-            drop(broken.send(error));
-        }
+        Err(error) => fail(error),
     });
 }
 

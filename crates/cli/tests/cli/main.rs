@@ -10,6 +10,7 @@ mod checkpoint;
 mod doctor;
 mod models;
 mod serve;
+mod serve_train;
 mod support;
 mod terminal;
 mod train;

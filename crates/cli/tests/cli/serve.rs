@@ -7,14 +7,14 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 /// A running server.
-struct Server {
-    child: Child,
+pub(crate) struct Server {
+    pub(crate) child: Child,
     /// `127.0.0.1:PORT`.
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Server {
-    fn start(hone: &Hone, args: &[&str]) -> Server {
+    pub(crate) fn start(hone: &Hone, args: &[&str]) -> Server {
         let mut child = hone.command(&[&["serve", "--port", "0"], args].concat()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
@@ -23,7 +23,7 @@ impl Server {
     }
 
     /// Status and body.
-    fn request(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+    pub(crate) fn request(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let (host, length) = (&self.address, body.len());
         write!(
@@ -39,7 +39,7 @@ impl Server {
     }
 
     /// Waits until the model is loaded; until then the answer is 503.
-    fn until_healthy(&self) {
+    pub(crate) fn until_healthy(&self) {
         let patience = Instant::now() + Duration::from_secs(60);
         while Instant::now() < patience {
             match self.request("GET", "/health", "").0 {
@@ -51,7 +51,7 @@ impl Server {
         panic!("the model is not loaded after a minute");
     }
 
-    fn end(mut self) -> Run {
+    pub(crate) fn end(mut self) -> Run {
         self.child.stdout.take();
         self.child.wait_with_output().unwrap().into()
     }
@@ -135,4 +135,70 @@ fn a_model_that_cannot_be_loaded_ends_it() {
     let run = hone.run(&["serve", "--port", "0", "--model", cut.to_str().unwrap()]);
     assert_eq!(run.code, Some(1), "{run:?}");
     assert!(run.stderr.contains("cut.gguf"), "{run:?}");
+}
+
+#[test]
+fn an_adapter_that_is_not_there_ends_it() {
+    let hone = Hone::with_model();
+    let run = hone.run(&["serve", "--port", "0", "--adapter", "nothing"]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.contains("no adapter `nothing`"), "{run:?}");
+}
+
+#[test]
+fn a_name_can_be_allowed() {
+    let hone = Hone::with_model();
+    let refused = |name: &str| hone.fails(1, &["serve", "--port", "0", "--allowed-host", name]);
+    for bad in ["http://hone.lan", "hone.lan/x", "*.lan", ""] {
+        let said = refused(bad);
+        assert!(said.contains("host name"), "{bad}: {said}");
+    }
+    let config = hone.home().join("config.toml");
+    let before = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("allowed_hosts = ['from.config']\n{before}")).unwrap();
+    for (args, allowed, other) in [
+        (&[][..], "from.config", "hone.lan"),
+        (&["--allowed-host", "hone.lan", "--allowed-host", "code.example:443"], "hone.lan", "from.config"),
+    ] {
+        let mut server = Server::start(&hone, args);
+        let port = server.address.rsplit(':').next().unwrap().to_owned();
+        let status = |host: &str| {
+            let mut stream = TcpStream::connect(&server.address).unwrap();
+            write!(stream, "GET /health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+            let mut reply = String::new();
+            stream.read_to_string(&mut reply).unwrap();
+            reply.split(' ').nth(1).unwrap().to_owned()
+        };
+        let with_port = |name: &str| format!("{name}:{port}");
+        assert_ne!(status(allowed), "403");
+        assert_ne!(status(&with_port(allowed)), "403");
+        assert_eq!(status(&with_port(other)), "403");
+        assert_eq!(status(&format!("{allowed}:1")), "403");
+        assert_eq!(status(&with_port("code.example")), "403", "only with the port that was given");
+        server.child.kill().unwrap();
+        server.end();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn it_listens_on_a_socket_that_only_its_user_can_open() {
+    use std::os::unix::fs::PermissionsExt;
+    let hone = Hone::with_model();
+    let path = hone.folder.path().join("hone.sock");
+    let mut child = hone.command(&["serve", "--socket", "hone.sock"]).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line.trim(), format!("unix:{}", path.canonicalize().unwrap().display()));
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let mut stream = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    write!(stream, "GET /v1/models HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
+    crate::support::signal("TERM", child.id());
+    assert!(child.wait().unwrap().success());
+    assert!(!path.exists());
+    let said = hone.fails(2, &["serve", "--socket", "hone.sock", "--port", "80"]);
+    assert!(said.contains("--port"), "{said}");
 }

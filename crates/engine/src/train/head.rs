@@ -1,5 +1,6 @@
 //! The loss of the supervised rows, in chunks: logits of all rows at once would be larger than everything else.
 
+use super::Stopped;
 use crate::Model;
 use kernels::{Device, LinearGrad, Norm, Tensor};
 
@@ -20,7 +21,8 @@ pub(super) struct Head {
 
 impl Head {
     /// Cross-entropy of each of `rows` of the residual stream `x` against its target. With `dx`, adds the gradients of
-    /// their sum to those rows of it.
+    /// their sum to those rows of it. `pause` is asked before each chunk.
+    #[allow(clippy::too_many_arguments, reason = "all that a loss depends on")]
     pub(super) fn losses(
         &mut self,
         model: &Model,
@@ -29,7 +31,8 @@ impl Head {
         rows: &[usize],
         targets: &[u32],
         mut dx: Option<&mut Tensor>,
-    ) -> Vec<f32> {
+        pause: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<f32>, Stopped> {
         let head = &model.weights.head;
         let norm = Norm { weight: &model.weights.final_norm, eps: model.config().norm_eps };
         let vocab = head.weight.rows();
@@ -38,6 +41,9 @@ impl Head {
         for ((rows, targets), losses) in
             rows.chunks(step).zip(targets.chunks(step)).zip(losses.chunks_mut(step))
         {
+            if pause() {
+                return Err(Stopped);
+            }
             gather(x, rows, &mut self.x);
             self.logits.reshape(rows.len(), vocab);
             device.linear(&self.x, Some(norm), &mut [head.write_to(&mut self.logits)]);
@@ -54,7 +60,7 @@ impl Head {
                 }
             }
         }
-        losses
+        Ok(losses)
     }
 }
 

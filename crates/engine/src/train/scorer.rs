@@ -45,6 +45,6 @@ impl Scorer {
             compact: false,
         };
         self.forward.run(&ctx, pack, model.weights.layers.len(), false, pause).ok_or(Stopped)?;
-        Ok(self.head.losses(model, device, &self.forward.x, &pack.rows, &pack.targets, None))
+        self.head.losses(model, device, &self.forward.x, &pack.rows, &pack.targets, None, pause)
     }
 }

@@ -102,7 +102,7 @@ impl Trainer {
 
     /// Adds the gradients of a pack's summed loss, and returns the loss of every target.
     ///
-    /// `pause` is asked before each layer, forward and backward. It may wait, to let others use the processor, and
+    /// `pause` is asked before each layer, forward and backward, and before each chunk of the losses. It may wait, to let others use the processor, and
     /// says whether to stop: the gradients of this pack are then of no use, and the run must go on from a checkpoint.
     pub fn accumulate(&mut self, pack: &Pack, pause: &mut dyn FnMut() -> bool) -> Result<Vec<f32>, Stopped> {
         let Options { dropout: probability, seed, recompute, compact, .. } = self.options;
@@ -116,8 +116,8 @@ impl Trainer {
 
         self.dx.reshape(pack.rows(), model.config().width);
         self.dx.as_mut_slice().fill(0.0);
-        let losses =
-            self.head.losses(model, device, &self.forward.x, &pack.rows, &pack.targets, Some(&mut self.dx));
+        let (x, dx) = (&self.forward.x, Some(&mut self.dx));
+        let losses = self.head.losses(model, device, x, &pack.rows, &pack.targets, dx, pause)?;
         for n in (first..model.weights.layers.len()).rev() {
             if pause() {
                 return Err(Stopped);
@@ -168,7 +168,7 @@ impl Trainer {
         let ctx = Context { model, device, adapter: &self.adapter, dropout: None, compact: false };
         // Nothing is kept: every layer takes the place of the one before.
         self.forward.run(&ctx, pack, model.weights.layers.len(), false, pause).ok_or(Stopped)?;
-        Ok(self.head.losses(model, device, &self.forward.x, &pack.rows, &pack.targets, None))
+        self.head.losses(model, device, &self.forward.x, &pack.rows, &pack.targets, None, pause)
     }
 
     /// The adapter as it is now.

@@ -106,21 +106,21 @@ impl Library {
 
     /// The adapter with this id, the newest with this name, or the only one whose id begins so.
     pub fn find(&self, text: &str) -> Result<Manifest, AdaptersError> {
-        if id::is_id(text) {
-            return self.get(text);
+        if id::is_id(text) { self.get(text) } else { pick(self.list()?, text) }
+    }
+
+    /// The same, where those of the base with this SHA-256 go before all others.
+    pub fn find_for(&self, text: &str, base_sha256: &str) -> Result<Manifest, AdaptersError> {
+        let own = |manifest: &Manifest| manifest.base.sha256 == base_sha256;
+        match pick(self.list()?.into_iter().filter(own).collect(), text) {
+            Err(AdaptersError::NotFound(_)) => self.find(text),
+            found => found,
         }
-        let mut all = self.list()?;
-        if let Some(at) = all.iter().rposition(|manifest| manifest.name == text) {
-            return Ok(all.swap_remove(at));
-        }
-        let mut begin = all.into_iter().filter(|manifest| !text.is_empty() && manifest.id.starts_with(text));
-        match (begin.next(), begin.next()) {
-            (Some(only), None) => Ok(only),
-            (Some(a), Some(b)) => Err(AdaptersError::Ambiguous { text: text.into(), ids: [a.id, b.id] }),
-            (None, _) => Err(AdaptersError::NotFound(
-                text.chars().take(80).collect::<String>().escape_debug().to_string(),
-            )),
-        }
+    }
+
+    /// Whether any adapter was ever put in use.
+    pub fn has_pointer(&self) -> bool {
+        self.pointer().is_file()
     }
 
     /// The file of an adapter.
@@ -325,5 +325,20 @@ impl Library {
             }
         }
         Ok(Lock(file))
+    }
+}
+
+/// The newest with this name, or the only one whose id begins so.
+fn pick(mut all: Vec<Manifest>, text: &str) -> Result<Manifest, AdaptersError> {
+    if let Some(at) = all.iter().rposition(|manifest| manifest.name == text) {
+        return Ok(all.swap_remove(at));
+    }
+    let mut begin = all.into_iter().filter(|manifest| !text.is_empty() && manifest.id.starts_with(text));
+    match (begin.next(), begin.next()) {
+        (Some(only), None) => Ok(only),
+        (Some(a), Some(b)) => Err(AdaptersError::Ambiguous { text: text.into(), ids: [a.id, b.id] }),
+        (None, _) => {
+            Err(AdaptersError::NotFound(text.chars().take(80).collect::<String>().escape_debug().to_string()))
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! What an adapter is and where it came from: `adapter.json`.
 
-use super::AdaptersError;
+use super::{AdaptersError, disk};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::path::Path;
 
 /// The model that an adapter was trained on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +14,14 @@ pub struct Base {
     pub sha256: String,
     /// Model family, as in `general.architecture`.
     pub architecture: String,
+}
+
+impl Base {
+    /// A model that is known by its file alone. Reads all of it.
+    pub fn of_file(name: String, architecture: String, path: &Path) -> Result<Base, AdaptersError> {
+        let (sha256, _) = disk::digest(path).map_err(AdaptersError::io("cannot read", path))?;
+        Ok(Base { name, sha256, architecture })
+    }
 }
 
 /// `adapter.json`.

@@ -24,3 +24,4 @@ pub use error::AdaptersError;
 pub(crate) use id::next as next_id;
 pub use library::{Library, NewAdapter, RolledBack};
 pub use manifest::{Base, Manifest};
+pub use name::check as check_name;

@@ -7,7 +7,7 @@ pub(super) const BASE: &str = "base";
 const LIMIT: usize = 64;
 
 /// Fails for a name that an adapter cannot have.
-pub(super) fn check(name: &str) -> Result<(), AdaptersError> {
+pub fn check(name: &str) -> Result<(), AdaptersError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let why = if name == BASE {
         "it means the model without an adapter"

@@ -26,6 +26,8 @@ pub enum DatasetError {
     Empty { report: Box<Report> },
     #[error("`{0}` is no format that hone knows: alpaca, sharegpt, messages or prompt-completion")]
     NoSuchFormat(String),
+    #[error("`{text}` is neither a set ({known}) nor a file: `hone data fetch` makes a set")]
+    Unknown { text: String, known: String },
     #[error("{reason}: shares are written as 0.1, and together they leave some rows to train on")]
     Shares { reason: String },
     #[error("the weight {0} is not above zero")]

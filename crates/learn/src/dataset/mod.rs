@@ -2,8 +2,9 @@
 //!
 //! Data goes down this list: a file becomes rows (`rows`), a row of a known shape becomes an [`Example`]
 //! (`format`), what is empty, double or broken is dropped and counted (`collect`), the rest is dealt to the
-//! parts of a set (`split`, `mix`), and a set is a folder with a manifest (`set`).
+//! parts of a set (`split`, `mix`), and a set is a folder with a manifest (`set`). `choose` finds what was asked for by name.
 
+mod choose;
 mod collect;
 mod error;
 mod format;
@@ -16,6 +17,7 @@ pub mod stats;
 
 use std::path::Path;
 
+pub use choose::{Chosen, Split, folder, names};
 pub use collect::Collector;
 pub use engine::text::Message;
 pub use error::DatasetError;

@@ -4,7 +4,7 @@ use crate::adapters::AdaptersError;
 use crate::dataset::DatasetError;
 use engine::adapter::AdapterError;
 use engine::text::TextError;
-use engine::train::StateError;
+use engine::train::{CpuError, StateError};
 use std::path::PathBuf;
 
 /// A run that cannot begin or go on.
@@ -27,6 +27,8 @@ pub enum TrainError {
     Changed { folder: PathBuf, what: String },
     #[error("the run {0} is done; `hone adapter list` shows what came of it")]
     Done(String),
+    #[error("the run {0} is being trained by another hone right now")]
+    Busy(String),
     #[error("there is no interrupted run to resume")]
     NothingToResume,
     #[error("the checkpoint {path} is damaged ({why}); start the run again")]
@@ -37,6 +39,8 @@ pub enum TrainError {
     Io { what: &'static str, path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Adapter(#[from] AdapterError),
+    #[error("cannot set up the processor: {0}")]
+    Device(#[from] CpuError),
     #[error(transparent)]
     State(#[from] StateError),
     #[error(transparent)]

@@ -4,7 +4,7 @@ use super::checkpoint::{self, Progress};
 use super::{Counts, Recipe, TrainError, curve};
 use crate::adapters::{Base, next_id};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -67,21 +67,20 @@ impl Folder {
                 info => Ok((folder, info)),
             };
         }
-        let mut ids: Vec<PathBuf> = match fs::read_dir(&runs) {
-            Ok(entries) => entries.flatten().map(|e| e.path()).collect(),
-            Err(_) => Vec::new(),
-        };
-        ids.sort();
-        for path in ids.into_iter().rev() {
+        Folder::unfinished(home).into_iter().next().ok_or(TrainError::NothingToResume)
+    }
+
+    /// All runs that did not come to their end, the newest first.
+    pub fn unfinished(home: &Path) -> Vec<(Folder, RunInfo)> {
+        let entries = fs::read_dir(home.join("runs")).into_iter().flatten().flatten();
+        let mut paths: Vec<PathBuf> = entries.map(|e| e.path()).collect();
+        paths.sort();
+        // A folder that was being made when the process ended has no info, and nothing to go on from.
+        let with_info = |path| {
             let folder = Folder { path };
-            // A folder that was being made when the process ended has no info, and nothing to go on from.
-            if let Ok(info) = folder.info()
-                && !info.done
-            {
-                return Ok((folder, info));
-            }
-        }
-        Err(TrainError::NothingToResume)
+            folder.info().ok().map(|info| (folder, info))
+        };
+        paths.into_iter().rev().filter_map(with_info).filter(|(_, info)| !info.done).collect()
     }
 
     /// Where it is.
@@ -94,6 +93,20 @@ impl Folder {
         let path = self.path.join("run.json");
         let text = fs::read(&path).map_err(TrainError::io("read", &path))?;
         serde_json::from_slice(&text).map_err(|e| TrainError::io("read", &path)(e.into()))
+    }
+
+    /// Keeps other processes from going on with the run while the file is held.
+    pub(super) fn lock(&self) -> Result<File, TrainError> {
+        let path = self.path.join(".lock");
+        let file =
+            File::options().create(true).append(true).open(&path).map_err(TrainError::io("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => {
+                Err(TrainError::Busy(self.path.file_name().unwrap_or_default().display().to_string()))
+            }
+            Err(TryLockError::Error(error)) => Err(TrainError::io("lock", &path)(error)),
+        }
     }
 
     /// Marks the run as done, and removes what was kept for resuming.

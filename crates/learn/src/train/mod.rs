@@ -1,9 +1,10 @@
 //! A training run: examples in, an adapter and its history out.
 //!
-//! Data goes down this list: what is asked for (`recipe`), conversations as tokens (`tokens`), which of them make a step
-//! (`order`), what that will cost (`plan`), the run itself (`run`) with its folder on disk (`folder`, `checkpoint`), and
-//! pictures of its history (`curve`).
+//! Data goes down this list: what is asked for (`recipe`), conversations as tokens (`sets`, `tokens`), how a run begins,
+//! goes on and ends (`begin`), which examples make a step (`order`), what that will cost (`plan`), the run itself (`run`)
+//! with its folder on disk (`folder`, `checkpoint`), and pictures of its history (`curve`).
 
+mod begin;
 mod checkpoint;
 mod curve;
 mod error;
@@ -12,12 +13,15 @@ mod order;
 mod plan;
 mod recipe;
 mod run;
+mod sets;
 mod tokens;
 
+pub use begin::{Begun, Ending, Order};
 pub use curve::{svg, terminal};
 pub use error::TrainError;
 pub use folder::{Folder, RunInfo, new_id};
 pub use plan::Plan;
 pub use recipe::{Recipe, Supervise};
 pub use run::{Event, Metric, Outcome, Run, VALIDATED};
+pub use sets::Sets;
 pub use tokens::{Counts, Tokens};

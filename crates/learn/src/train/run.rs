@@ -7,6 +7,7 @@ use engine::Model;
 use engine::adapter::Adapter;
 use engine::train::{Device, Example, Options, Pack, Stopped, Trainer};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -73,6 +74,8 @@ pub enum Event<'a> {
         /// Time that the rest will take, about.
         seconds_left: f64,
     },
+    /// The run is about to write to the disk, and computes nothing until it asks `pause` again.
+    Writing,
     /// A checkpoint is on disk.
     Saved,
 }
@@ -88,6 +91,21 @@ pub struct Outcome {
     pub best_step: u64,
     /// Whether all steps are done. If not, the run can be resumed.
     pub finished: bool,
+}
+
+impl Outcome {
+    /// What was measured, for the adapter's manifest.
+    pub fn scores(&self) -> Value {
+        let at = |step: u64| self.history.iter().find(|m| m.step == step).and_then(|m| m.valid_loss);
+        let losses: Vec<f64> = self.history.iter().filter_map(|m| m.loss).collect();
+        json!({
+            "first_valid_loss": at(0),
+            "valid_loss": at(self.best_step),
+            "first_loss": losses.first(),
+            "loss": losses.last(),
+            "best_step": self.best_step,
+        })
+    }
 }
 
 impl Run {
@@ -122,18 +140,24 @@ impl Run {
         Ok(Run { trainer, train: train.examples, valid, recipe, plan, folder, progress, between_checkpoints })
     }
 
-    /// What the run will take. Times one pack without learning from it.
-    pub fn plan(&mut self) -> Plan {
+    /// What the run will take. Times one pack without learning from it; `pause` is asked as in [`Run::run`].
+    pub fn plan(&mut self, pause: &mut dyn FnMut() -> bool) -> Plan {
         let packs = order::packs(&self.train, 0, self.recipe.step_examples().min(8), self.recipe.seed);
         if let Some(pack) = packs.first() {
-            let began = Instant::now();
-            if self.trainer.losses(pack, &mut || false).is_ok() {
+            let (began, mut waited) = (Instant::now(), Duration::ZERO);
+            let mut pause = || {
+                let asked = Instant::now();
+                let stop = pause();
+                waited += asked.elapsed();
+                stop
+            };
+            if self.trainer.losses(pack, &mut pause).is_ok() {
                 // There and back, and once more where layers are computed again.
                 let factor = if self.plan.recompute { 4.5 } else { 3.5 };
                 let rows =
                     self.plan.tokens as f64 / self.plan.examples as f64 * self.plan.step_examples as f64;
                 let left = (self.plan.steps - self.progress.step.min(self.plan.steps)) as f64;
-                let each = began.elapsed().as_secs_f64() / pack.rows() as f64;
+                let each = (began.elapsed() - waited).as_secs_f64() / pack.rows() as f64;
                 self.plan.seconds = Some(each * factor * rows * left);
             }
         }
@@ -163,11 +187,13 @@ impl Run {
                 Err(Stopped) => break false,
             }
             if saved.elapsed() >= self.between_checkpoints && self.progress.step < self.plan.steps {
+                on_event(Event::Writing);
                 self.save()?;
                 on_event(Event::Saved);
                 saved = Instant::now();
             }
         };
+        on_event(Event::Writing);
         self.trainer.forget();
         self.save()?;
         self.folder.write_history(&self.progress)?;
@@ -225,6 +251,7 @@ impl Run {
             targets,
         };
         self.progress.step = step + 1;
+        on_event(Event::Writing);
         if let Err(error) = self.keep(metric) {
             return Ok(Err(error));
         }

@@ -156,14 +156,15 @@ pub(crate) async fn create(
     State(shared): State<Arc<Shared>>,
     JsonBody(request): JsonBody<ChatRequest>,
 ) -> Result<Response, ApiError> {
-    models::check_known(&shared.served, request.generation.model.as_deref())?;
+    let choice = models::choice(&shared.served, request.generation.model.as_deref())?;
     let engine = shared.engine()?;
+    let adapter = shared.adapter(&engine, choice).await?;
     let ChatRequest { messages, generation, .. } = request;
     let max_tokens = request.max_completion_tokens.or(request.max_tokens);
     let logprobs = request.logprobs.then(|| request.top_logprobs.unwrap_or(0) as usize);
 
     let prompt = prompt(&shared, &engine, messages).await?;
-    let requests = generation.requests(&prompt, max_tokens, logprobs);
+    let requests = generation.requests(&prompt, max_tokens, logprobs, adapter.as_ref());
     let n = requests.len();
     let mut answers = Answers::submit(&engine, requests, n, "messages")?;
     let envelope = Envelope::new("chatcmpl", &shared.served, generation.model.clone());

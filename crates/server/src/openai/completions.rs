@@ -181,15 +181,16 @@ pub(crate) async fn create(
     State(shared): State<Arc<Shared>>,
     JsonBody(request): JsonBody<CompletionRequest>,
 ) -> Result<Response, ApiError> {
-    models::check_known(&shared.served, request.generation.model.as_deref())?;
+    let choice = models::choice(&shared.served, request.generation.model.as_deref())?;
     let engine = shared.engine()?;
+    let adapter = shared.adapter(&engine, choice).await?;
     let logprobs = request.logprobs.map(|top| top as usize);
     let max_tokens = Some(request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS));
 
     let (request, prompts, echoes) = tokens(&shared, &engine, request).await?;
     let generation = request.generation;
-    let requests: Vec<_> =
-        prompts.iter().flat_map(|prompt| generation.requests(prompt, max_tokens, logprobs)).collect();
+    let requests = |prompt: &Vec<u32>| generation.requests(prompt, max_tokens, logprobs, adapter.as_ref());
+    let requests: Vec<_> = prompts.iter().flat_map(requests).collect();
     let n = generation.n();
     let mut answers = Answers::submit(&engine, requests, n, "prompt")?;
     let envelope = Envelope::new("cmpl", &shared.served, generation.model.clone()).of("text_completion");

@@ -3,19 +3,14 @@
 use super::answers::{Answers, News};
 use super::types::{Timings, Usage};
 use crate::error::ApiError;
+use crate::sse::{self, KEEP_ALIVE, event};
 use crate::state::Shared;
-use axum::body::{Body, Bytes};
-use axum::http::{HeaderValue, header};
+use axum::body::Bytes;
 use axum::response::Response;
 use futures_util::stream::unfold;
 use serde::Serialize;
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::time::timeout;
-
-/// A comment is sent when there was no news for this long, so that proxies and clients keep the connection.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// How one API writes its chunks.
 pub(crate) trait Chunks: Send + 'static {
@@ -52,16 +47,10 @@ pub(crate) fn respond<C: Chunks>(
     include_usage: bool,
 ) -> Response {
     let streaming = Streaming { shared, answers, chunks, include_usage, stage: Stage::Opening };
-    let events = unfold(streaming, async |mut streaming| {
+    sse::respond(unfold(streaming, async |mut streaming| {
         let bytes = streaming.next().await?;
-        Some((Ok::<_, Infallible>(bytes), streaming))
-    });
-    let mut response = Response::new(Body::from_stream(events));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    // Proxies that gather small pieces are asked not to.
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response
+        Some((bytes, streaming))
+    }))
 }
 
 impl<C: Chunks> Streaming<C> {
@@ -81,7 +70,7 @@ impl<C: Chunks> Streaming<C> {
     async fn answering(&mut self) -> Bytes {
         loop {
             match timeout(KEEP_ALIVE, self.answers.next()).await {
-                Err(_) => return Bytes::from_static(b": waiting\n\n"),
+                Err(_) => return sse::WAITING,
                 Ok(Ok(Some(news))) => {
                     let timings = self.answers.complete().then(|| self.answers.timings());
                     if let Some(chunk) = self.chunks.news(news, timings) {
@@ -107,12 +96,4 @@ impl<C: Chunks> Streaming<C> {
         self.stage = Stage::Over;
         event(&error.body()).into()
     }
-}
-
-fn event(chunk: &impl Serialize) -> Vec<u8> {
-    let mut bytes = b"data: ".to_vec();
-    serde_json::to_writer(&mut bytes, chunk)
-        .expect("our chunks are plain structs, and a Vec takes every write");
-    bytes.extend_from_slice(b"\n\n");
-    bytes
 }

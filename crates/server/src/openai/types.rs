@@ -2,9 +2,11 @@
 
 use crate::error::ApiError;
 use crate::state::{AppState, unix_now};
+use engine::adapter::Loaded;
 use engine::{FinishReason, Request, Sampling};
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 use utoipa::ToSchema;
@@ -21,7 +23,8 @@ const MAX_STOP_BYTES: usize = 1024;
 /// How to choose tokens, and what to send back. Chat and text completions share these.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub(crate) struct Generation {
-    /// The model's id, as `/v1/models` lists it. Without it, the model that is loaded.
+    /// The model's id, as `/v1/models` lists it: `name` with the adapter in use, `name@base` without one,
+    /// `name@adapter` with this one, by name or id. Without it, the model that is loaded.
     pub(crate) model: Option<String>,
     /// Sends the answer piece by piece as server-sent events, ended by `data: [DONE]`.
     #[serde(default, deserialize_with = "or_default")]
@@ -146,6 +149,7 @@ impl Generation {
         prompt: &[u32],
         max_tokens: Option<u32>,
         logprobs: Option<usize>,
+        adapter: Option<&Arc<Loaded>>,
     ) -> Vec<Request> {
         let request = |index| Request {
             prompt: prompt.to_vec(),
@@ -154,7 +158,7 @@ impl Generation {
             stop: self.stops().to_vec(),
             logprobs,
             ignore_eos: false,
-            adapter: None,
+            adapter: adapter.cloned(),
         };
         (0..self.n()).map(request).collect()
     }

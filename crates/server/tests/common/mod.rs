@@ -5,10 +5,13 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
-use engine::{Engine, EngineOptions, Model};
+use engine::adapter::{Adapter, Loaded, Lora, Shape, Target, Tensor};
+use engine::text::Message;
+use engine::{Engine, EngineOptions, Event, Model, Request as Ask, Sampling};
 use http_body_util::BodyExt;
+use learn::adapters::{Base, Library, Manifest, NewAdapter};
 use serde_json::Value;
-use server::{AppState, Limits, Server, ServerOptions, app};
+use server::{AppState, Home, Limits, Server, ServerOptions, app};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -59,6 +62,106 @@ pub(crate) fn loaded(engine: &Arc<Engine>) -> AppState {
 /// An app with a loaded engine.
 pub(crate) fn tiny_app() -> Router {
     app(&ServerOptions::default(), PORT, loaded(&engine(EngineOptions::default())))
+}
+
+/// A data folder that is deleted in the end, an engine, and an app over both.
+pub(crate) struct Place {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) state: AppState,
+    pub(crate) app: Router,
+}
+
+impl Place {
+    pub(crate) fn new() -> Place {
+        Place::with(None)
+    }
+
+    /// With the adapter that the server was started with.
+    pub(crate) fn with(adapter: Option<&str>) -> Place {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let engine = engine(EngineOptions::default());
+        let state = AppState::with_home(NAME, home(folder.path(), adapter));
+        state.loaded(Arc::clone(&engine));
+        let app = app(&ServerOptions::default(), PORT, state.clone());
+        Place { folder, engine, state, app }
+    }
+
+    pub(crate) fn library(&self) -> Library {
+        Library::open(self.folder.path()).expect("a folder for adapters")
+    }
+
+    /// Adds an adapter that changes answers.
+    pub(crate) fn add(&self, name: &str, seed: u64) -> Manifest {
+        self.add_for(base(), name, seed)
+    }
+
+    pub(crate) fn add_for(&self, base: Base, name: &str, seed: u64) -> Manifest {
+        let (data, parent) = (None, None);
+        let new = NewAdapter {
+            name: name.into(),
+            base,
+            data,
+            examples: None,
+            recipe: Value::Null,
+            parent,
+            scores: Value::Null,
+        };
+        self.library().add(new, &adapter(seed), model().config()).expect("a sound adapter")
+    }
+}
+
+pub(crate) fn home(folder: &Path, adapter: Option<&str>) -> Home {
+    Home {
+        folder: folder.to_path_buf(),
+        model: "tiny.gguf".into(),
+        sha256: Some(base().sha256),
+        adapter: adapter.map(str::to_owned),
+        threads: Some(1),
+    }
+}
+
+/// What adapters know the tiny model by.
+pub(crate) fn base() -> Base {
+    Base { name: NAME.into(), sha256: "a".repeat(64), architecture: "llama".into() }
+}
+
+/// Random factors, large enough to change answers.
+pub(crate) fn adapter(seed: u64) -> Adapter {
+    let model = model();
+    let config = model.config();
+    let shape = Shape { rank: 4, scale: 4.0, layers: 0..config.layers, targets: Target::ALL.to_vec() };
+    let (first, second) = (Adapter::init(config, &shape, seed), Adapter::init(config, &shape, seed + 1000));
+    let mut adapter = Adapter::empty(config.layers);
+    for ((n, target, lora), (_, _, other)) in first.iter().zip(second.iter()) {
+        let (inputs, outputs) = target.shape(config);
+        let numbers: Vec<f32> =
+            other.a.as_slice().iter().cycle().take(4 * outputs).map(|value| value * 3.0).collect();
+        let (a, b) =
+            (Tensor::from_slice(4, inputs, lora.a.as_slice()), Tensor::from_slice(4, outputs, &numbers));
+        adapter.set(n, target, Lora { a, b, scale: 4.0 });
+    }
+    adapter
+}
+
+/// What a new engine alone answers to a message, greedily.
+pub(crate) fn alone(text: &str, max_tokens: usize, adapter: Option<Adapter>) -> String {
+    let engine = engine(EngineOptions::default());
+    let message = Message { role: "user".into(), content: text.into() };
+    let ask = Ask {
+        prompt: engine.model().chat_prompt(&[message]).expect("a prompt"),
+        max_tokens: Some(max_tokens),
+        sampling: Sampling { temperature: 0.0, ..Sampling::default() },
+        stop: Vec::new(),
+        logprobs: None,
+        ignore_eos: false,
+        adapter: adapter.map(|adapter| Loaded::new("test", adapter)),
+    };
+    let text = |event| match event {
+        Event::Token { text, .. } | Event::Done { text, .. } => text,
+        _ => String::new(),
+    };
+    engine.generate(ask).expect("it fits").map(text).collect()
 }
 
 /// A request as a program sends it.
@@ -125,7 +228,7 @@ impl Live {
         let engine = self::engine(engine);
         let options = ServerOptions { port: 0, limits, ..ServerOptions::default() };
         let server = Server::bind(options).await.expect("a free port");
-        let address = server.address();
+        let address = server.address().tcp().expect("an address");
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(server.run(loaded(&engine), async { drop(stopped.await) }));
         Live { address, engine, stop: Some(stop), running }

@@ -1,11 +1,11 @@
 //! `hone data build`: several sets become one.
 
-use super::{Chosen, announce, place};
+use super::{announce, place};
 use crate::config::App;
 use crate::flags::Build;
 use crate::output::{self, Usage};
 use anyhow::bail;
-use learn::dataset::{Manifest, Report, Set, Source, SourceFile, Weighted, mix};
+use learn::dataset::{Chosen, Manifest, Report, Set, Source, SourceFile, Weighted, mix};
 
 pub(super) fn run(app: &App, flags: &Build) -> anyhow::Result<()> {
     let asked = flags.sets.iter().map(|text| weighted(text)).collect::<anyhow::Result<Vec<_>>>()?;
@@ -19,7 +19,7 @@ pub(super) fn run(app: &App, flags: &Build) -> anyhow::Result<()> {
     };
     let (mut sets, mut sources, mut rows) = (Vec::new(), Vec::new(), 0);
     for (from, weight) in asked {
-        let Chosen::Set(set) = Chosen::find(app, from)? else {
+        let Chosen::Set(set) = Chosen::find(&app.home, from)? else {
             bail!("{from} is a file: make a set of it first, with `hone data fetch {from}`");
         };
         rows += set.manifest.parts.iter().map(|part| part.rows).sum::<u64>();

@@ -88,7 +88,7 @@ impl Job<'_> {
     }
 
     fn download(&self, source: &HubData) -> anyhow::Result<Brought> {
-        let cache = sets_folder(self.app).join(".hub");
+        let cache = sets_folder(&self.app.home).join(".hub");
         let progress = Progress::new(self.app.quiet);
         let fetched = dataset::fetch(&cache, source, &PullOptions::from_env(), &progress)?;
         if !fetched.left_out.is_empty() && !self.app.quiet {

@@ -8,9 +8,9 @@ mod view;
 use crate::config::App;
 use crate::flags::{Data, DataCommand};
 use crate::output::{self, harmless};
-use anyhow::{Context, bail};
+use anyhow::Context;
 use hub::ids::ModelName;
-use learn::dataset::{Example, Manifest, PART_NAMES, Report, Set, read};
+use learn::dataset::{Chosen, Example, Manifest, PART_NAMES, Report, Set, folder as sets_folder, read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -24,22 +24,11 @@ pub(crate) fn run(app: &App, flags: &Data) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where the sets are.
-fn sets_folder(app: &App) -> PathBuf {
-    app.home.join("datasets")
-}
-
 /// The folder of the set `name`, and that name; a folder that was asked for goes before.
 fn place(app: &App, name: &str, out: Option<&Path>) -> anyhow::Result<(String, PathBuf)> {
     let name: ModelName = name.parse()?;
-    let folder = out.map_or_else(|| sets_folder(app).join(name.as_str()), Path::to_path_buf);
+    let folder = out.map_or_else(|| sets_folder(&app.home).join(name.as_str()), Path::to_path_buf);
     Ok((name.to_string(), folder))
-}
-
-/// What `hone data stats` and `view` look at.
-pub(crate) enum Chosen {
-    Set(Set),
-    File(PathBuf),
 }
 
 /// A part of what was named: the name of the part, its examples, and what became of its rows.
@@ -49,60 +38,25 @@ struct Part {
     report: Report,
 }
 
-impl Chosen {
-    /// Finds a set by its name, a folder with a set, or a file.
-    pub(crate) fn find(app: &App, text: &str) -> anyhow::Result<Chosen> {
-        if let Ok(name) = text.parse::<ModelName>() {
-            let folder = sets_folder(app).join(name.as_str());
-            if folder.exists() {
-                return Ok(Chosen::Set(Set::open(&folder)?));
-            }
+/// The parts that are there. A file is a part by itself.
+fn parts(chosen: &Chosen) -> anyhow::Result<Vec<Part>> {
+    match chosen {
+        Chosen::File(path) => {
+            let (examples, report) = read(path)?;
+            Ok(vec![Part { name: path.display().to_string(), examples, report }])
         }
-        let path = PathBuf::from(text);
-        if path.is_dir() {
-            return Ok(Chosen::Set(Set::open(&path)?));
+        Chosen::Set(set) => {
+            let there = PART_NAMES.into_iter().filter(|part| set.manifest.part(part).is_some());
+            there.map(|name| part(set, name)).collect()
         }
-        if !path.exists() {
-            let known = names(app).join(", ");
-            let known =
-                if known.is_empty() { "there are none yet".to_owned() } else { format!("there are {known}") };
-            bail!(
-                "`{}` is neither a set ({known}) nor a file: `hone data fetch` makes a set",
-                harmless(text)
-            );
-        }
-        Ok(Chosen::File(path))
-    }
-
-    /// The parts that are there. A file is a part by itself.
-    fn parts(&self) -> anyhow::Result<Vec<Part>> {
-        match self {
-            Chosen::File(path) => {
-                let (examples, report) = read(path)?;
-                Ok(vec![Part { name: path.display().to_string(), examples, report }])
-            }
-            Chosen::Set(set) => {
-                let there = PART_NAMES.into_iter().filter(|part| set.manifest.part(part).is_some());
-                there.map(|part| Chosen::part(set, part)).collect()
-            }
-        }
-    }
-
-    fn part(set: &Set, name: &str) -> anyhow::Result<Part> {
-        let examples = set.read(name)?;
-        let rows = examples.len() as u64;
-        let report = Report { rows, kept: rows, ..Report::default() };
-        Ok(Part { name: name.to_owned(), examples, report })
     }
 }
 
-/// The sets of the data folder.
-fn names(app: &App) -> Vec<String> {
-    let entries = sets_folder(app).read_dir().into_iter().flatten().filter_map(Result::ok);
-    let sets = entries.filter(|entry| Set::open(&entry.path()).is_ok());
-    let mut names: Vec<String> = sets.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    names.sort();
-    names
+fn part(set: &Set, name: &str) -> anyhow::Result<Part> {
+    let examples = set.read(name)?;
+    let rows = examples.len() as u64;
+    let report = Report { rows, kept: rows, ..Report::default() };
+    Ok(Part { name: name.to_owned(), examples, report })
 }
 
 /// Says what was made.
@@ -118,7 +72,7 @@ fn announce(app: &App, set: &Set, json: bool) -> anyhow::Result<()> {
     let text =
         format!("{name} is ready: {train} examples to train on, {valid} to validate{test} ({report}).\n");
     let folder = set.folder.display();
-    let kept = set.folder == sets_folder(app).join(name);
+    let kept = set.folder == sets_folder(&app.home).join(name);
     let named = if kept { name.clone() } else { folder.to_string() };
     output::print(&format!("{text}It is in {folder}. Look at it with: hone data view {named}\n"))
         .context("cannot print")

@@ -1,6 +1,6 @@
 //! `hone data stats`: how many rows, how long, who says what.
 
-use super::{Chosen, Part, warn_of_bad};
+use super::{Part, parts, warn_of_bad};
 use crate::config::App;
 use crate::flags::Stats as Flags;
 use crate::loading;
@@ -8,7 +8,7 @@ use crate::output::{self, table};
 use engine::Model;
 use engine::text::ChatTemplate;
 use learn::dataset::stats::{Bucket, Lengths, Stats, shared, stats};
-use learn::dataset::{Example, Report};
+use learn::dataset::{Chosen, Example, Report};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ struct Answer {
 }
 
 pub(super) fn run(app: &App, flags: &Flags) -> anyhow::Result<()> {
-    let parts = Chosen::find(app, &flags.data)?.parts()?;
+    let parts = parts(&Chosen::find(&app.home, &flags.data)?)?;
     let counter = Counter::open(app, flags.model.as_deref())?;
     let known = |name: &str| parts.iter().find(|part| part.name == name);
     let told = |part: &Part| {

@@ -1,15 +1,15 @@
 //! `hone data view`: examples as a person reads them.
 
-use super::{Chosen, warn_of_bad};
+use super::warn_of_bad;
 use crate::config::App;
 use crate::flags::View;
 use crate::output::{self, harmless};
 use anyhow::bail;
-use learn::dataset::{Example, read};
+use learn::dataset::{Chosen, Example, read};
 use std::fmt::Write as _;
 
 pub(super) fn run(app: &App, flags: &View) -> anyhow::Result<()> {
-    let (examples, what) = match Chosen::find(app, &flags.data)? {
+    let (examples, what) = match Chosen::find(&app.home, &flags.data)? {
         Chosen::File(path) => {
             let (examples, report) = read(&path)?;
             warn_of_bad(&report);

@@ -1,6 +1,5 @@
 //! `hone train`: examples become an adapter.
 
-pub(crate) mod data;
 mod export;
 mod report;
 mod show;
@@ -10,11 +9,9 @@ use crate::config::App;
 use crate::flags::{Checkpointing, LossOn, Train};
 use crate::{interrupt, loading, output};
 use anyhow::Context;
-use data::Sets;
 use engine::Model;
-use engine::adapter::Adapter;
-use learn::adapters::{Library, NewAdapter};
-use learn::train::{Folder, Outcome, Plan, Recipe, Run, RunInfo, Supervise};
+use learn::dataset::Chosen;
+use learn::train::{Begun, Folder, Order, Recipe, RunInfo, Sets, Supervise};
 use report::Report;
 use show::Show;
 use std::path::{Path, PathBuf};
@@ -24,72 +21,60 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 pub(crate) fn run(app: &App, flags: &Train) -> anyhow::Result<ExitCode> {
-    let resumed = flags.resume.as_ref().map(|id| Folder::find(&app.home, id.as_deref())).transpose()?;
-    let asked = match &resumed {
-        // The file may have moved; its hash is compared below.
-        Some((_, info)) => flags.model.model.clone().or_else(|| Some(begun_with(app, info))),
-        None => flags.model.model.clone(),
-    };
-    let base = BaseModel::choose(app, asked.as_deref())?;
-    let model = loading::open(&base.path)?;
-    let data = match &resumed {
-        Some((_, info)) => info.data.display().to_string(),
-        None => flags.data.clone().context("name the examples with --data")?,
-    };
-    let recipe = match &resumed {
-        Some((_, info)) => info.recipe.clone(),
-        None => recipe(flags, &model)?,
-    };
-    recipe.check(model.config())?;
-    let sets = Sets::load(app, &data, &model, &recipe)?;
-    let start = Adapter::init(model.config(), &recipe.shape(model.config())?, recipe.seed);
-    if let Some(folder) = &flags.export_job {
-        return export::run(app, folder, &base, &model, &recipe, &data);
+    match &flags.resume {
+        None => begin(app, flags),
+        Some(id) => {
+            let (folder, info) = Folder::find(&app.home, id.as_deref())?;
+            go_on(app, flags, folder, info)
+        }
     }
-    let now = RunInfo {
-        id: resumed.as_ref().map_or_else(|| learn::train::new_id(&app.home), |(_, info)| info.id.clone()),
-        name: resumed.as_ref().map_or_else(|| flags.name.clone(), |(_, info)| info.name.clone()),
-        base: base.base.clone(),
-        model: std::path::absolute(&base.path)?,
-        data: lasting(&data)?,
-        data_sha256: sets.sha256(),
-        recipe: recipe.clone(),
-        parent: None,
-        done: false,
-    };
-    let folder = match &resumed {
-        Some((folder, begun)) => {
-            begun.check_same(folder, &now)?;
-            folder.clone()
-        }
-        None => {
-            // A name that cannot be kept is noticed before the work, not after it.
-            Library::open(&app.home)?.check_name(&now.name)?;
-            // Nor does a run leave a folder that cannot begin.
-            Plan::new(&model, &start, &sets.train, &sets.valid, &recipe)?;
-            Folder::create(&app.home, &now)?
-        }
-    };
-    train(app, flags, &model, start, sets, now, folder)
 }
 
-fn train(
-    app: &App,
-    flags: &Train,
-    model: &Arc<Model>,
-    start: Adapter,
-    sets: Sets,
-    info: RunInfo,
-    folder: Folder,
-) -> anyhow::Result<ExitCode> {
+fn begin(app: &App, flags: &Train) -> anyhow::Result<ExitCode> {
+    let base = BaseModel::choose(app, flags.model.model.as_deref())?;
+    let model = loading::open(&base.path)?;
+    let data = flags.data.clone().context("name the examples with --data")?;
+    let recipe = recipe(flags, &model)?;
+    recipe.check(model.config())?;
+    let chosen = Chosen::find(&app.home, &data)?;
+    if let Some(folder) = &flags.export_job {
+        return export::run(folder, &base, &model, &recipe, &chosen);
+    }
+    let sets = Sets::load(&chosen, &model, &recipe)?;
+    let show = Show::new(app.quiet);
+    sets.remarks.iter().for_each(|remark| show.say(remark));
+    let order = Order {
+        id: learn::train::new_id(&app.home),
+        name: flags.name.clone(),
+        base: base.base,
+        model: std::path::absolute(&base.path)?,
+        data: lasting(&data)?,
+        recipe,
+    };
+    let begun = Begun::new(&app.home, &model, order, sets)?;
+    train(app, flags, model, begun, &show)
+}
+
+fn go_on(app: &App, flags: &Train, folder: Folder, info: RunInfo) -> anyhow::Result<ExitCode> {
+    // The file may have moved; its hash is compared.
+    let asked = flags.model.model.clone().unwrap_or_else(|| begun_with(app, &info));
+    let base = BaseModel::choose(app, Some(&asked))?;
+    let model = loading::open(&base.path)?;
+    let chosen = Chosen::find(&app.home, &info.data.display().to_string())?;
+    let sets = Sets::load(&chosen, &model, &info.recipe)?;
+    let show = Show::new(app.quiet);
+    sets.remarks.iter().for_each(|remark| show.say(remark));
+    let begun = Begun::again(folder, info, &model, &base.base, sets)?;
+    train(app, flags, model, begun, &show)
+}
+
+fn train(app: &App, flags: &Train, model: Arc<Model>, begun: Begun, show: &Show) -> anyhow::Result<ExitCode> {
     let threads = flags.model.threads.or(app.config.threads).map(|n| n as usize);
     let device = engine::train::cpu(threads)?;
-    let recipe = info.recipe.clone();
-    let show = Show::new(app.quiet);
-    sets.remarks().iter().for_each(|remark| show.say(remark));
-    let mut run = Run::new(model.clone(), device, start, (sets.train, sets.valid), recipe, folder.clone())?;
+    let (info, folder) = (begun.info.clone(), begun.folder.clone());
+    let (mut run, ending) = begun.run(model, device)?;
     let done = run.step();
-    show.plan(&run.plan(), &info, done);
+    show.plan(&run.plan(&mut || false), &info, done);
 
     interrupt::install()?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -104,38 +89,14 @@ fn train(
         eprintln!("Stopped; all steps so far are kept. Go on with: hone train --resume {}", info.id);
         return Ok(ExitCode::from(130));
     }
-    let report = finish(app, model, &info, &folder, &outcome, (done, seconds))?;
+    let adapter = ending.keep(&app.home, &outcome)?;
+    let report = Report::new(adapter.id, &info, &folder, &outcome, (done, seconds));
     if flags.json {
         output::print_json(&report)?;
     } else {
         output::print(&report.as_text(&outcome.history))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Takes the adapter into the library, then marks the run as done: after a kill in between, `--resume` does the rest.
-fn finish(
-    app: &App,
-    model: &Model,
-    info: &RunInfo,
-    folder: &Folder,
-    outcome: &Outcome,
-    session: (u64, f64),
-) -> anyhow::Result<Report> {
-    let mut report = Report::new(info, folder, outcome, session);
-    let new = NewAdapter {
-        name: info.name.clone(),
-        base: info.base.clone(),
-        data: Some(info.data_sha256.clone()),
-        examples: Some(info.data.display().to_string()),
-        recipe: serde_json::to_value(&info.recipe)?,
-        parent: info.parent.clone(),
-        scores: report.scores(),
-    };
-    let manifest = Library::open(&app.home)?.add(new, &outcome.adapter, model.config())?;
-    folder.finish(info)?;
-    report.adapter = manifest.id;
-    Ok(report)
 }
 
 /// The model of an interrupted run: by its name where it was pulled, or else by its file.

@@ -2,12 +2,11 @@
 
 use learn::train::{Folder, Metric, Outcome, RunInfo, terminal};
 use serde::Serialize;
-use serde_json::{Value, json};
 
 #[derive(Serialize)]
 pub(super) struct Report {
     /// Id of the adapter.
-    pub(super) adapter: String,
+    adapter: String,
     name: String,
     run: String,
     folder: String,
@@ -25,7 +24,13 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(info: &RunInfo, folder: &Folder, outcome: &Outcome, session: (u64, f64)) -> Report {
+    pub(super) fn new(
+        adapter: String,
+        info: &RunInfo,
+        folder: &Folder,
+        outcome: &Outcome,
+        session: (u64, f64),
+    ) -> Report {
         // What was done before an interruption is in the history, and not in this session's time.
         let (before, seconds) = session;
         let losses: Vec<f64> = outcome.history.iter().filter_map(|m| m.loss).collect();
@@ -33,7 +38,7 @@ impl Report {
         let tokens: usize = outcome.history.iter().filter(|m| m.step > before).map(|m| m.tokens).sum();
         let last = outcome.history.iter().rev().find_map(|m| m.valid_loss);
         Report {
-            adapter: String::new(),
+            adapter,
             name: info.name.clone(),
             run: info.id.clone(),
             folder: folder.path().display().to_string(),
@@ -49,17 +54,6 @@ impl Report {
             tokens_per_second: tokens as f64 / seconds,
             peak_rss_bytes: crate::commands::bench::peak_rss(),
         }
-    }
-
-    /// For the adapter's manifest.
-    pub(super) fn scores(&self) -> Value {
-        json!({
-            "first_valid_loss": self.first_valid_loss,
-            "valid_loss": self.valid_loss,
-            "first_loss": self.first_loss,
-            "loss": self.loss,
-            "best_step": self.best_step,
-        })
     }
 
     pub(super) fn as_text(&self, history: &[Metric]) -> String {

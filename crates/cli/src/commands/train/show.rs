@@ -86,6 +86,7 @@ impl Show {
                     None => self.say(&format!("step {}: {text}", metric.step)),
                 }
             }
+            Event::Writing => {}
             Event::Saved => tracing::debug!("checkpoint written"),
         }
     }

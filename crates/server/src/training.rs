@@ -1,0 +1,163 @@
+//! One training run at a time, in the gaps between answers: what `hone train` does, on the served copy of the weights.
+
+use crate::adapters::Adapters;
+use crate::train_log::{Ended, Log};
+use engine::Engine;
+use learn::dataset::Chosen;
+use learn::train::{Begun, Event, Folder, Order, RunInfo, Sets, TrainError};
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// The run that is going on, or the last one.
+#[derive(Default)]
+pub(crate) struct Training(Mutex<Current>);
+
+#[derive(Default)]
+struct Current {
+    session: Option<Arc<Session>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A run as its watchers see it.
+pub(crate) struct Session {
+    /// Id of the run.
+    pub(crate) id: String,
+    /// What the adapter will be called.
+    pub(crate) name: String,
+    /// The examples.
+    pub(crate) data: String,
+    /// What has happened so far.
+    pub(crate) log: Log,
+    stop: AtomicBool,
+}
+
+/// What shall be run.
+pub(crate) enum Job {
+    /// A new run.
+    New(Box<Order>),
+    /// An interrupted one.
+    Again(Folder, Box<RunInfo>),
+}
+
+/// There is a run already, or its thread could not be started.
+pub(crate) enum NotStarted {
+    /// The run that is going on.
+    Running(String),
+    /// What the system said.
+    Thread(std::io::Error),
+}
+
+impl Training {
+    /// Starts a run beside the answers. One at a time.
+    pub(crate) fn start(
+        &self,
+        adapters: Arc<Adapters>,
+        engine: Arc<Engine>,
+        job: Job,
+        chosen: Chosen,
+    ) -> Result<Arc<Session>, NotStarted> {
+        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = current.session.as_ref().filter(|session| !session.log.is_ended()) {
+            return Err(NotStarted::Running(running.id.clone()));
+        }
+        let (id, name, data) = match &job {
+            Job::New(order) => (&order.id, &order.name, &order.data),
+            Job::Again(_, info) => (&info.id, &info.name, &info.data),
+        };
+        let session = Arc::new(Session {
+            id: id.clone(),
+            name: name.clone(),
+            data: data.display().to_string(),
+            log: Log::default(),
+            stop: AtomicBool::new(false),
+        });
+        let told = Arc::clone(&session);
+        let work = move || {
+            let run = AssertUnwindSafe(|| run(&told, &adapters, &engine, job, &chosen));
+            told.log.end(match catch_unwind(run) {
+                Ok(Ok(ended)) => ended,
+                Ok(Err(error)) => Ended::Failed(error.to_string()),
+                Err(_) => Ended::Failed("training failed inside hone; the server's log says more".to_owned()),
+            });
+        };
+        let thread = std::thread::Builder::new().name("training".into()).spawn(work);
+        current.thread = Some(thread.map_err(NotStarted::Thread)?);
+        current.session = Some(Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// The run that is going on, or the last one since the server started.
+    pub(crate) fn session(&self) -> Option<Arc<Session>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).session.clone()
+    }
+
+    /// Asks the run to write a checkpoint and stop.
+    pub(crate) fn stop(&self) {
+        self.session().inspect(|session| session.stop());
+    }
+
+    /// Waits until the run is over.
+    pub(crate) fn join(&self) {
+        let thread = self.0.lock().unwrap_or_else(PoisonError::into_inner).thread.take();
+        if let Some(thread) = thread {
+            // It catches its own panics.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Session {
+    /// Asks the run to write a checkpoint and stop.
+    pub(crate) fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.log.stopping();
+    }
+}
+
+/// The whole run, on its own thread.
+fn run(
+    session: &Session,
+    adapters: &Adapters,
+    engine: &Arc<Engine>,
+    job: Job,
+    chosen: &Chosen,
+) -> Result<Ended, TrainError> {
+    let (home, model): (&Path, _) = (&adapters.home.folder, engine.model());
+    let recipe = match &job {
+        Job::New(order) => &order.recipe,
+        Job::Again(_, info) => &info.recipe,
+    };
+    let sets = Sets::load(chosen, model, recipe)?;
+    sets.remarks.iter().for_each(|remark| session.log.remark(remark));
+    let begun = match job {
+        Job::New(order) => Begun::new(home, model, *order, sets)?,
+        Job::Again(folder, info) => Begun::again(folder, *info, model, &adapters.base(model)?, sets)?,
+    };
+    let device = engine::train::cpu(adapters.home.threads)?;
+    let (mut run, ending) = begun.run(Arc::clone(model), device)?;
+
+    let stop = || session.stop.load(Ordering::Relaxed);
+    // Both closures below are called in turns, never at once.
+    let gaps = RefCell::new(engine.gaps());
+    let mut pause = || {
+        gaps.borrow_mut().next(&stop);
+        stop()
+    };
+    let done = run.step();
+    session.log.plan(run.plan(&mut pause), done);
+    let outcome = run.run(&mut pause, &mut |event| {
+        if let Event::Writing = event {
+            gaps.borrow_mut().leave();
+        }
+        session.log.event(&event);
+    })?;
+    drop(gaps);
+    if !outcome.finished {
+        return Ok(Ended::Stopped);
+    }
+    Ok(Ended::Done(ending.keep(home, &outcome)?.id))
+}
