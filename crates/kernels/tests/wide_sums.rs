@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Random, cpu};
+use common::cpu;
 use kernels::detect::Isa;
 use kernels::{Format, LinearGrad, LoraGrad, Matrix, Tensor};
 
