@@ -15,3 +15,4 @@ mod support;
 mod terminal;
 mod train;
 mod usage;
+mod verify;
