@@ -9,6 +9,7 @@ mod adapters;
 mod api;
 mod body;
 mod docs;
+mod embedding;
 pub mod error;
 mod gate;
 mod health;

@@ -1,14 +1,16 @@
 //! What the handlers share.
 
 use crate::adapters::{Adapters, Choice};
+use crate::embedding::Embedding;
 use crate::error::ApiError;
 use crate::metrics::Metrics;
 use crate::options::{Home, Limits};
 use crate::training::Training;
 use engine::adapter::Loaded;
+use engine::embed::TextEncoder;
 use engine::{Engine, Model};
 use learn::adapters::AdaptersError;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::Semaphore;
 
@@ -22,6 +24,7 @@ struct Served {
     /// `None` where there is no data folder: then there are no adapters and no training.
     adapters: Option<Arc<Adapters>>,
     training: Training,
+    embedding: OnceLock<Arc<Embedding>>,
 }
 
 /// How far loading has come.
@@ -47,7 +50,28 @@ impl AppState {
 
     fn make(name: String, adapters: Option<Arc<Adapters>>) -> Self {
         let phase = RwLock::new(Phase::Loading);
-        AppState(Arc::new(Served { name, phase, adapters, training: Training::default() }))
+        AppState(Arc::new(Served {
+            name,
+            phase,
+            adapters,
+            training: Training::default(),
+            embedding: OnceLock::new(),
+        }))
+    }
+
+    /// Serves embeddings under `name`, by a model that `open` opens at the first request for them. The error of
+    /// `open` is what the client sees. Only the first call counts.
+    pub fn embed_with(
+        &self,
+        name: impl Into<String>,
+        open: impl Fn() -> Result<Arc<TextEncoder>, String> + Send + Sync + 'static,
+    ) {
+        let embedding = Embedding::new(name.into(), Box::new(open));
+        let _ = self.0.embedding.set(Arc::new(embedding));
+    }
+
+    pub(crate) fn embedding(&self) -> Result<Arc<Embedding>, ApiError> {
+        self.0.embedding.get().cloned().ok_or_else(ApiError::no_embedding)
     }
 
     /// Asks the training run, if there is one, to write a checkpoint and stop.

@@ -5,6 +5,7 @@ pub(crate) mod bench;
 pub(crate) mod chat;
 pub(crate) mod data;
 pub(crate) mod doctor;
+pub(crate) mod intent;
 pub(crate) mod list;
 pub(crate) mod pull;
 pub(crate) mod rm;
