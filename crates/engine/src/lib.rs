@@ -12,6 +12,7 @@ pub mod import;
 mod request;
 pub mod train;
 pub mod sampler;
+mod constraint;
 mod machine;
 mod sync;
 mod ticket;
@@ -22,6 +23,7 @@ mod cache;
 mod scheduler;
 mod engine;
 
+pub use constraint::{Constraint, ConstraintError};
 pub use engine::{Engine, EngineError, EngineOptions, Generation};
 pub use model::{Batch, Model, ModelError, ModelInfo, Scratch};
 pub use queue::Stats;

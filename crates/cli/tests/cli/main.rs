@@ -9,6 +9,7 @@ mod data;
 mod checkpoint;
 mod doctor;
 mod models;
+mod remote;
 mod serve;
 mod serve_train;
 mod support;
