@@ -2,16 +2,20 @@
 
 mod adapter;
 mod data;
+mod knowledge;
 mod score;
 mod train;
+mod verify;
 
 pub(crate) use adapter::*;
 use clap::{ArgAction, Args, Parser, Subcommand};
 pub(crate) use data::{Build, Data, DataCommand, Fetch, Stats, View};
 use engine::import::Format;
+pub(crate) use knowledge::{Index, IndexAdd, IndexCommand, IndexRm, IndexStatus, Search};
 pub(crate) use score::Score;
 use std::net::IpAddr;
 pub(crate) use train::{Checkpointing, LossOn, Train};
+pub(crate) use verify::Verify;
 
 /// A private coding assistant that runs on this machine.
 #[derive(Debug, Parser)]
@@ -45,10 +49,16 @@ pub(crate) enum Command {
     Chat(Chat),
     /// Serve the OpenAI-compatible API on this machine
     Serve(Serve),
+    /// Index folders with code, and keep them up to date
+    Index(Index),
+    /// Find passages of the indexed folders, by words and by meaning
+    Search(Search),
     /// Fetch, build and look at training sets
     Data(Data),
     /// Train an adapter on examples
     Train(Box<Train>),
+    /// Check an adapter end to end: its code, its answer and its loss beside the model's alone
+    Verify(Verify),
     /// Score examples: their loss under a model and an adapter
     Score(Score),
     /// Measure speed and memory

@@ -2,8 +2,10 @@
 
 use crate::config::App;
 use crate::flags::ModelFlags;
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
+use engine::embed::{self, TextEncoder};
 use engine::{Engine, EngineOptions, Model};
+use hub::{Installed, catalog::Kind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,7 +32,19 @@ pub(crate) fn choose(app: &App, asked: Option<&str>) -> anyhow::Result<Chosen> {
         return Ok(Chosen { name, path });
     }
     let model = app.library()?.get(name)?;
+    must_chat(&model)?;
     Ok(Chosen { name: model.name, path: model.path })
+}
+
+/// An embedding model answers nothing.
+pub(crate) fn must_chat(model: &Installed) -> anyhow::Result<()> {
+    ensure!(
+        model.kind == Kind::Chat,
+        "{0} is an embedding model: it makes vectors of texts and cannot chat. hone uses it by itself where it is \
+         needed; choose another model here (`hone list` shows them)",
+        model.name
+    );
+    Ok(())
 }
 
 /// Opens the file and starts the engine.
@@ -45,6 +59,13 @@ pub(crate) fn load(chosen: &Chosen, options: EngineOptions) -> anyhow::Result<En
         began.elapsed() - opened
     );
     Ok(engine)
+}
+
+/// Opens an embedding model.
+pub(crate) fn open_encoder(model: &Installed, options: embed::Options) -> anyhow::Result<TextEncoder> {
+    let folder = model.path.parent().context("a model has a folder")?;
+    TextEncoder::open(folder, options)
+        .with_context(|| format!("cannot open {0}: run `hone rm {0}` and `hone pull {0}`", model.name))
 }
 
 /// Opens the file.
@@ -67,7 +88,8 @@ fn looks_like_path(name: &str) -> bool {
 }
 
 fn no_model(app: &App) -> anyhow::Result<anyhow::Error> {
-    let names: Vec<String> = app.library()?.list()?.into_iter().map(|m| m.name).collect();
+    let names: Vec<String> =
+        app.library()?.list()?.into_iter().filter(|m| m.kind == Kind::Chat).map(|m| m.name).collect();
     Ok(match names.is_empty() {
         true => anyhow!("there is no model yet: run `hone pull {}`", hub::catalog::STARTER),
         false => {

@@ -6,7 +6,9 @@ mod bases;
 mod commands;
 mod config;
 mod flags;
+mod held_out;
 mod interrupt;
+mod knowing;
 mod loading;
 mod output;
 mod progress;
@@ -39,8 +41,11 @@ fn run(flags: Flags) -> anyhow::Result<ExitCode> {
         Command::Use(flags) => commands::use_::run(&app, &flags),
         Command::Chat(flags) => commands::chat::run(&app, &flags),
         Command::Serve(flags) => commands::serve::run(&app, &flags),
+        Command::Index(flags) => commands::index::run(&app, &flags),
+        Command::Search(flags) => commands::search::run(&app, &flags),
         Command::Data(flags) => commands::data::run(&app, &flags),
         Command::Train(flags) => commands::train::run(&app, &flags),
+        Command::Verify(flags) => commands::verify::run(&app, &flags),
         Command::Score(flags) => commands::score::run(&app, &flags),
         Command::Bench(flags) => commands::bench::run(&app, &flags),
         Command::Adapter(flags) => commands::adapter::run(&app, &flags),

@@ -9,6 +9,7 @@ pub mod text;
 pub mod model;
 pub mod adapter;
 pub mod import;
+pub mod embed;
 mod request;
 pub mod train;
 pub mod sampler;

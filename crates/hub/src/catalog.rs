@@ -4,12 +4,15 @@
 
 use std::sync::OnceLock;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ids::{CommitId, Digest, ModelName, RelPath, RepoId};
 
 /// The model that is used when no other was chosen.
 pub const STARTER: &str = "smollm2-135m";
+
+/// The model that makes vectors of texts.
+pub const EMBEDDING: &str = "all-minilm-l6-v2";
 
 /// The length of conversation that [`Entry::memory_bytes`] counts.
 pub const CONTEXT: u64 = 8192;
@@ -22,6 +25,8 @@ const PROGRAM: u64 = 150_000_000;
 pub struct Entry {
     /// The name to pull it by.
     pub name: ModelName,
+    /// What it is for.
+    pub kind: Kind,
     /// What it is good for, in a few words.
     pub summary: String,
     /// The licence of the weights.
@@ -36,6 +41,27 @@ pub struct Entry {
     pub memory_bytes: u64,
     /// Where the file is.
     pub origin: Origin,
+}
+
+/// What a model is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// It writes text: one GGUF file.
+    #[default]
+    Chat,
+    /// It makes vectors of texts: safetensors, with small files beside.
+    Embedding,
+}
+
+impl Kind {
+    /// As it is written in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Chat => "chat",
+            Kind::Embedding => "embedding",
+        }
+    }
 }
 
 /// Where the file of a catalogue entry is.
@@ -61,6 +87,30 @@ pub struct WheelFile {
     pub bytes: u64,
     /// The file inside.
     pub member: RelPath,
+    /// Where that file is an archive itself: what is in it.
+    pub archive: Option<Archive>,
+}
+
+/// A zip archive inside a wheel.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Archive {
+    /// Its size.
+    pub bytes: u64,
+    /// The model file inside; size and SHA-256 are those of the entry.
+    pub member: RelPath,
+    /// The small files that belong to it, in the top folder of the archive.
+    pub beside: Vec<Beside>,
+}
+
+/// A small file that belongs to a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beside {
+    /// Its name.
+    pub name: RelPath,
+    /// Its size.
+    pub bytes: u64,
+    /// Its SHA-256.
+    pub sha256: Digest,
 }
 
 /// A file in a repository of the hub.
@@ -82,7 +132,7 @@ impl Entry {
     }
 }
 
-/// Every model of the catalogue, small to large.
+/// Every model of the catalogue: those that chat, small to large, then those that embed.
 pub fn entries() -> &'static [Entry] {
     static ENTRIES: OnceLock<Vec<Entry>> = OnceLock::new();
     ENTRIES.get_or_init(|| read(include_str!("catalog.toml")).expect("the catalogue is checked by a test"))
@@ -101,6 +151,8 @@ struct File {
 #[derive(Deserialize)]
 struct Row {
     name: ModelName,
+    #[serde(default)]
+    kind: Kind,
     summary: String,
     license: String,
     parameters: u64,
@@ -121,6 +173,7 @@ impl From<Row> for Entry {
         Entry {
             memory_bytes: row.bytes + row.kv_bytes_per_token * CONTEXT + PROGRAM,
             name: row.name,
+            kind: row.kind,
             summary: row.summary,
             license: row.license,
             parameters: row.parameters,
@@ -143,11 +196,16 @@ mod tests {
         let names: Vec<&str> = entries().iter().map(|entry| entry.name.as_str()).collect();
         let sizes = ["0.5b", "1.5b", "3b", "7b", "14b", "32b"].map(|size| format!("qwen2.5-coder-{size}"));
         assert_eq!(names[0], STARTER);
-        assert_eq!(names[1..], sizes);
-        assert!(entries().is_sorted_by_key(|entry| entry.bytes), "small to large");
+        assert_eq!(names[1..7], sizes);
+        assert_eq!(names[7..], [EMBEDDING]);
+        assert!(chatting().is_sorted_by_key(|entry| entry.bytes), "small to large");
         for entry in entries() {
             assert!(matches!(resolve::resolve(entry.name.as_str()), Ok(Source::Catalog(_))));
             assert!(!entry.summary.is_empty() && !entry.license.is_empty());
+            if entry.kind == Kind::Embedding {
+                assert_eq!(entry.bytes / entry.parameters, 4, "{} is in f32", entry.name);
+                continue;
+            }
             // Between 4 and 8 bits a weight: the figures belong to one another.
             let bits = entry.bytes as f64 * 8.0 / entry.parameters as f64;
             assert!((4.0..8.0).contains(&bits), "{}: {bits} bits a weight", entry.name);
@@ -156,9 +214,13 @@ mod tests {
         assert!(find("gpt-9").is_none());
     }
 
+    fn chatting() -> impl Iterator<Item = &'static Entry> {
+        entries().iter().filter(|entry| entry.kind == Kind::Chat)
+    }
+
     #[test]
     fn what_fits_a_machine() {
-        let fitting = |memory: u64| entries().iter().filter(|entry| entry.fits(memory)).count();
+        let fitting = |memory: u64| chatting().filter(|entry| entry.fits(memory)).count();
         assert_eq!(fitting(0), 0);
         assert_eq!(fitting(GIB), 2);
         assert_eq!(fitting(2 * GIB), 3);

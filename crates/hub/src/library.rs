@@ -1,7 +1,7 @@
 //! The models that are on this machine.
 //!
 //! ```text
-//! models/NAME/model.gguf       the bytes
+//! models/NAME/model.gguf       the bytes; model.safetensors, with small files beside, where it embeds
 //! models/NAME/manifest.json    where they came from, and their SHA-256
 //! models/.pulls/NAME/          what a pull has so far; not a model yet
 //! models/.pulls/NAME.lock      held by the process that pulls NAME
@@ -15,10 +15,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::{Beside, Kind};
 use crate::ids::{Digest, ModelName};
-use crate::{HubError, disk};
+use crate::{HubError, disk, verify};
 
-const MODEL: &str = "model.gguf";
 const MANIFEST: &str = "manifest.json";
 const MAX_MANIFEST: u64 = 64 << 10;
 
@@ -33,6 +33,8 @@ pub struct Library {
 pub struct Installed {
     /// Its name.
     pub name: String,
+    /// What it is for.
+    pub kind: Kind,
     /// The model file.
     pub path: PathBuf,
     /// Where it came from, as `hone pull` takes it; for a package, `pip:NAME==VERSION`.
@@ -54,6 +56,8 @@ pub struct Installed {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Manifest {
     pub(crate) version: u32,
+    #[serde(default, skip_serializing_if = "is_chat")]
+    pub(crate) kind: Kind,
     pub(crate) source: String,
     pub(crate) bytes: u64,
     pub(crate) sha256: Digest,
@@ -61,12 +65,37 @@ pub(crate) struct Manifest {
     pub(crate) pulled_at: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) format: Option<String>,
+    /// Files in the same folder that belong to the model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) beside: Vec<Beside>,
+}
+
+fn is_chat(kind: &Kind) -> bool {
+    *kind == Kind::Chat
+}
+
+/// Name of the model file.
+fn model_file(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Chat => "model.gguf",
+        Kind::Embedding => "model.safetensors",
+    }
 }
 
 impl Manifest {
     pub(crate) fn new(source: String, bytes: u64, sha256: Digest, license: Option<String>) -> Manifest {
         let pulled_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Manifest { version: 1, source, bytes, sha256, license, pulled_at, format: None }
+        Manifest {
+            version: 1,
+            kind: Kind::Chat,
+            source,
+            bytes,
+            sha256,
+            license,
+            pulled_at,
+            format: None,
+            beside: Vec::new(),
+        }
     }
 }
 
@@ -120,26 +149,41 @@ impl Library {
             return Err(HubError::NotInstalled(name.to_string()));
         }
         let damaged = |reason: String| HubError::Damaged { name: name.to_string(), reason };
-        let manifest = disk::read_small(&folder.join(MANIFEST), MAX_MANIFEST)
-            .map_err(|error| damaged(format!("its manifest cannot be read: {error}")))?;
-        let manifest: Manifest = serde_json::from_slice(&manifest)
-            .map_err(|error| damaged(format!("its manifest is malformed: {error}")))?;
-        let path = folder.join(MODEL);
-        let bytes =
-            path.metadata().map_err(|error| damaged(format!("its file cannot be read: {error}")))?.len();
-        if bytes != manifest.bytes {
-            return Err(damaged(format!("its file has {bytes} bytes instead of {}", manifest.bytes)));
+        let manifest = read_manifest(&folder).map_err(damaged)?;
+        let path = folder.join(model_file(manifest.kind));
+        let small = manifest.beside.iter().map(|file| (folder.join(file.name.file_name()), file.bytes));
+        for (file, expected) in small.chain([(path.clone(), manifest.bytes)]) {
+            let shown = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let found =
+                file.metadata().map_err(|error| damaged(format!("its {shown} cannot be read: {error}")))?;
+            let bytes = found.len();
+            if bytes != expected {
+                return Err(damaged(format!("its {shown} has {bytes} bytes instead of {expected}")));
+            }
         }
         Ok(Installed {
             name: name.to_string(),
+            kind: manifest.kind,
             path,
             source: manifest.source,
-            bytes,
+            bytes: manifest.bytes,
             sha256: manifest.sha256.to_string(),
             license: manifest.license,
             pulled_at: manifest.pulled_at,
             format: manifest.format,
         })
+    }
+
+    /// Whether the small files beside a model are what they were.
+    pub(crate) fn beside_is_whole(&self, model: &Installed) -> Result<bool, HubError> {
+        let folder = self.folder.join(&model.name);
+        let Ok(manifest) = read_manifest(&folder) else { return Ok(false) };
+        for file in &manifest.beside {
+            if verify::file_digest(&folder.join(file.name.file_name()), |_| ())?.0 != file.sha256 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Removes a model and says what it was. A damaged one can be removed too, by its name.
@@ -168,7 +212,7 @@ impl Library {
         Ok(Pulling { folder, _lock: file })
     }
 
-    /// Makes the file at `from`, which is complete and on the disk, the model `name`.
+    /// Makes the file at `from`, which is complete and on the disk with those beside it, the model `name`.
     pub(crate) fn install(
         &self,
         name: &ModelName,
@@ -184,7 +228,10 @@ impl Library {
         disk::private_file(&path)?;
         fs::write(&path, text).map_err(HubError::io("cannot write", &path))?;
         disk::sync_file(&path)?;
-        disk::rename(from, &ready.join(MODEL))?;
+        for file in &manifest.beside {
+            disk::rename(&from.with_file_name(file.name.file_name()), &ready.join(file.name.file_name()))?;
+        }
+        disk::rename(from, &ready.join(model_file(manifest.kind)))?;
         disk::sync_folder(&ready)?;
         self.discard(name)?;
         disk::rename(&ready, &self.model_folder(name))?;
@@ -222,7 +269,8 @@ impl Library {
     fn ghost(&self, name: &ModelName) -> Installed {
         Installed {
             name: name.to_string(),
-            path: self.model_folder(name).join(MODEL),
+            kind: Kind::Chat,
+            path: self.model_folder(name).join(model_file(Kind::Chat)),
             source: "unknown".to_owned(),
             bytes: 0,
             sha256: String::new(),
@@ -231,4 +279,10 @@ impl Library {
             format: None,
         }
     }
+}
+
+fn read_manifest(folder: &Path) -> Result<Manifest, String> {
+    let bytes = disk::read_small(&folder.join(MANIFEST), MAX_MANIFEST)
+        .map_err(|error| format!("its manifest cannot be read: {error}"))?;
+    serde_json::from_slice(&bytes).map_err(|error| format!("its manifest is malformed: {error}"))
 }

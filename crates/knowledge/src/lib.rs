@@ -1,7 +1,18 @@
 //! Which passages and rules matter for this question?
 //!
-//! Data goes down this list: files are walked, cut into passages, embedded (`embed`), kept in an index and found
-//! again (`passage`). This crate knows no HTTP and no prompt.
+//! Data goes down this list: files are found (`walk`), cut into passages (`chunk`), embedded (`embed`), kept in an
+//! index (`index`, `vectors`), and found again by words and by meaning (`search`). This crate knows no HTTP and no
+//! prompt.
 
+pub mod walk;
+pub mod secrets;
+pub mod chunk;
+pub mod words;
 pub mod embed;
+pub mod minilm;
+pub mod vectors;
+pub mod index;
 pub mod passage;
+pub mod search;
+
+pub use index::{Knowledge, KnowledgeError};

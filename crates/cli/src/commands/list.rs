@@ -18,11 +18,18 @@ pub(crate) fn run(app: &App, flags: &List) -> anyhow::Result<ExitCode> {
     } else if models.is_empty() {
         eprintln!("There is no model yet. Run: hone pull {}", hub::catalog::STARTER);
     } else {
-        let mut rows = vec![["", "NAME", "SIZE", "LICENCE", "FROM"].map(String::from).to_vec()];
+        let mut rows = vec![["", "NAME", "KIND", "SIZE", "LICENCE", "FROM"].map(String::from).to_vec()];
         for m in &models {
             let mark = if chosen(&m.name) { "*" } else { "" };
             let license = m.license.clone().unwrap_or_else(|| "?".into());
-            rows.push(vec![mark.into(), m.name.clone(), bytes(m.bytes), license, m.source.clone()]);
+            rows.push(vec![
+                mark.into(),
+                m.name.clone(),
+                m.kind.name().into(),
+                bytes(m.bytes),
+                license,
+                m.source.clone(),
+            ]);
         }
         output::print(&output::table(&rows))?;
     }

@@ -2,11 +2,12 @@
 
 use crate::config::App;
 use crate::flags::Use;
-use crate::output;
+use crate::{loading, output};
 use std::process::ExitCode;
 
 pub(crate) fn run(app: &App, flags: &Use) -> anyhow::Result<ExitCode> {
     let model = app.library()?.get(&flags.name)?;
+    loading::must_chat(&model)?;
     app.choose(Some(&model.name))?;
     output::print(&format!("{} is used from now on\n", model.name))?;
     Ok(ExitCode::SUCCESS)

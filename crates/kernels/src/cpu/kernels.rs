@@ -8,7 +8,7 @@ use super::activations::{QuantRow, QuantRows};
 use super::panel::{Panel, Rows, StripMut};
 use super::portable;
 use crate::detect::Isa;
-use crate::{Format, KvFormat, Matrix, Norm, Pairing, Tensor};
+use crate::{Format, KvFormat, LayerNorm, Matrix, Norm, Pairing, Tensor};
 use std::ops::Range;
 
 /// The kernels of one instruction set. The pointers are `unsafe fn` because they may be called only on
@@ -49,6 +49,10 @@ pub(crate) struct Kernels {
     pub(crate) silu_mul: unsafe fn(gate: &mut [f32], up: &[f32]),
     /// `gate` and `up` become their gradients, given that of `silu(gate) ⊙ up`.
     pub(crate) silu_grad: unsafe fn(gate: &mut [f32], up: &mut [f32], dout: &[f32]),
+    /// LayerNorm of one row, in place.
+    pub(crate) layer_norm: unsafe fn(x: &mut [f32], norm: &LayerNorm<'_>),
+    /// `x = x · Φ(x)`.
+    pub(crate) gelu: unsafe fn(x: &mut [f32]),
     /// Rounds to bf16, ties to even.
     pub(crate) narrow_half: unsafe fn(x: &[f32], out: &mut [u16]),
     /// The other way.
@@ -174,6 +178,8 @@ safe_calls! {
     gemm_floats(shape: Gemm, a: &[f32], b: &[f32], c: &mut [f32]);
     silu_mul(gate: &mut [f32], up: &[f32]);
     silu_grad(gate: &mut [f32], up: &mut [f32], dout: &[f32]);
+    layer_norm(x: &mut [f32], norm: &LayerNorm<'_>);
+    gelu(x: &mut [f32]);
     narrow_half(x: &[f32], out: &mut [u16]);
     widen_half(x: &[u16], out: &mut [f32]);
     cross_entropy(row: &mut [f32], target: usize) -> f32;

@@ -11,6 +11,7 @@ mod activations;
 mod attention;
 mod attention_backward;
 mod embed;
+mod encoder;
 mod gated;
 mod kernels;
 mod lora;
@@ -21,6 +22,7 @@ mod norm;
 mod panel;
 mod parts;
 mod portable;
+mod portable_encoder;
 mod portable_gradients;
 mod products;
 mod store;
@@ -119,6 +121,7 @@ struct Scratch {
     lora: lora::Buffers,
     backward: matmul_backward::Buffers,
     attention_backward: attention_backward::Buffers,
+    encoder: encoder::Buffers,
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86-64 has tiles"))]
     tiles: TileBuffers,
 }

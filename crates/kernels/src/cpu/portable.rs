@@ -12,6 +12,7 @@ use crate::limits::{Number, Probe};
 use crate::quant::{Block, Half, bf16_to_f32, f16_to_f32, with_block};
 use crate::{Format, KvFormat, Norm, Pairing, Tensor, quant};
 
+pub(crate) use super::portable_encoder::*;
 pub(crate) use super::portable_gradients::*;
 
 pub(crate) static KERNELS: Kernels = Kernels {
@@ -30,6 +31,8 @@ pub(crate) static KERNELS: Kernels = Kernels {
     bf16: || None,
     silu_mul: silu_mul::<false>,
     silu_grad: silu_grad::<false>,
+    layer_norm: layer_norm::<false>,
+    gelu: gelu::<false>,
     narrow_half,
     widen_half,
     cross_entropy: cross_entropy::<false>,

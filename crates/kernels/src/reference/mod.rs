@@ -5,6 +5,7 @@
 
 mod attention;
 mod embed;
+mod encoder;
 mod gated;
 mod lora;
 mod loss;

@@ -6,7 +6,8 @@ use crate::config::App;
 use crate::flags::Pull;
 use crate::output::{self, Usage, bytes};
 use crate::progress::Progress;
-use hub::{PullOptions, catalog};
+use hub::PullOptions;
+use hub::catalog::{self, Kind};
 use std::process::ExitCode;
 
 pub(crate) fn run(app: &App, flags: &Pull) -> anyhow::Result<ExitCode> {
@@ -28,7 +29,7 @@ fn pull(app: &App, source: &str, flags: &Pull) -> anyhow::Result<()> {
         (hub::pull(&library, source, &options, &progress)?, Vec::new())
     };
     // The first model is the one that is used.
-    if app.config.model.is_none() {
+    if app.config.model.is_none() && model.kind == Kind::Chat {
         app.choose(Some(&model.name))?;
     }
     if flags.json {
@@ -38,7 +39,9 @@ fn pull(app: &App, source: &str, flags: &Pull) -> anyhow::Result<()> {
         }
         return output::print_json(&value);
     }
-    let next = if app.config.model.is_none() {
+    let next = if model.kind == Kind::Embedding {
+        "hone intent \"Why does this test fail?\"".into()
+    } else if app.config.model.is_none() {
         "hone chat".into()
     } else {
         format!("hone chat --model {}", model.name)
@@ -74,6 +77,7 @@ fn list(json: bool) -> anyhow::Result<()> {
 fn as_json(entry: &catalog::Entry, memory: u64) -> serde_json::Value {
     serde_json::json!({
         "name": entry.name.to_string(),
+        "kind": entry.kind,
         "summary": entry.summary,
         "license": entry.license,
         "parameters": entry.parameters,

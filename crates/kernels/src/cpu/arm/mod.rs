@@ -42,6 +42,8 @@ static NEON: Kernels = Kernels {
     bf16: || None,
     silu_mul: portable::silu_mul::<true>,
     silu_grad: portable::silu_grad::<true>,
+    layer_norm: portable::layer_norm::<true>,
+    gelu: portable::gelu::<true>,
     narrow_half: portable::narrow_half,
     widen_half: portable::widen_half,
     cross_entropy: portable::cross_entropy::<true>,

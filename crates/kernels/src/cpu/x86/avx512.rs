@@ -7,7 +7,7 @@ use crate::cpu::kernels::Kernels;
 use crate::cpu::panel::Rows;
 use crate::cpu::portable;
 use crate::detect::Isa;
-use crate::{Format, Norm, Pairing, Tensor};
+use crate::{Format, LayerNorm, Norm, Pairing, Tensor};
 
 pub(super) static KERNELS: Kernels = Kernels {
     isa: Isa::Avx512,
@@ -31,6 +31,8 @@ pub(super) static KERNELS: Kernels = Kernels {
     bf16: bf16::kernels,
     silu_mul,
     silu_grad,
+    layer_norm,
+    gelu,
     narrow_half,
     widen_half,
     cross_entropy,
@@ -74,6 +76,8 @@ compiled_for_avx512! {
     gemv_floats::true(format: Format, rows: Rows<'_>, x: &Tensor, acc: &mut [f32]);
     silu_mul::true(gate: &mut [f32], up: &[f32]);
     silu_grad::true(gate: &mut [f32], up: &mut [f32], dout: &[f32]);
+    layer_norm::true(x: &mut [f32], norm: &LayerNorm<'_>);
+    gelu::true(x: &mut [f32]);
     narrow_half(x: &[f32], out: &mut [u16]);
     widen_half(x: &[u16], out: &mut [f32]);
     cross_entropy::true(row: &mut [f32], target: usize) -> f32;

@@ -10,7 +10,7 @@ use crate::cpu::kernels::{Kernels, Softmax};
 use crate::cpu::panel::{Rows, StripMut};
 use crate::cpu::portable;
 use crate::detect::Isa;
-use crate::{Format, Norm, Pairing, Tensor};
+use crate::{Format, LayerNorm, Norm, Pairing, Tensor};
 
 pub(super) static KERNELS: Kernels = Kernels {
     isa: Isa::Avx2,
@@ -34,6 +34,8 @@ pub(super) static KERNELS: Kernels = Kernels {
     bf16: || None,
     silu_mul,
     silu_grad,
+    layer_norm,
+    gelu,
     narrow_half,
     widen_half,
     cross_entropy,
@@ -68,6 +70,8 @@ compiled_here! {
     gemv_floats(format: Format, rows: Rows<'_>, x: &Tensor, acc: &mut [f32]) = portable::gemv_floats::<true>;
     silu_mul(gate: &mut [f32], up: &[f32]) = portable::silu_mul::<true>;
     silu_grad(gate: &mut [f32], up: &mut [f32], dout: &[f32]) = portable::silu_grad::<true>;
+    layer_norm(x: &mut [f32], norm: &LayerNorm<'_>) = portable::layer_norm::<true>;
+    gelu(x: &mut [f32]) = portable::gelu::<true>;
     narrow_half(x: &[f32], out: &mut [u16]) = portable::narrow_half;
     widen_half(x: &[u16], out: &mut [f32]) = portable::widen_half;
     cross_entropy(row: &mut [f32], target: usize) -> f32 = portable::cross_entropy::<true>;

@@ -1,0 +1,301 @@
+//! Which files of a folder are read: what `.gitignore` and `.honeignore` leave, without secrets, binaries, huge
+//! files and whatever lies outside of the folder.
+//!
+//! Names are listed by path, contents are read through a handle of the root that cannot leave it
+//! (`RESOLVE_BENEATH` where the system has it). So a folder that becomes a link between the two gives no content.
+
+use crate::secrets;
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions};
+use ignore::{DirEntry, WalkBuilder};
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::UNIX_EPOCH;
+
+/// Larger files are data, not code.
+pub const LARGEST_FILE: u64 = 1 << 20;
+/// More files than this are no project.
+pub const MOST_FILES: usize = 500_000;
+/// Folders that hold what others wrote or programs made, when no `.gitignore` says so.
+const FOREIGN_FOLDERS: [&str; 9] =
+    [".git", ".hg", ".svn", ".jj", "node_modules", "__pycache__", ".venv", ".tox", ".hone"];
+/// A folder with this file is a cache (https://bford.info/cachedir/).
+const CACHE_TAG: &str = "CACHEDIR.TAG";
+
+/// Why a file or folder was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Keys, passwords, `.env`: by name.
+    Secret,
+    /// Bytes that are no text.
+    Binary,
+    /// Above `LARGEST_FILE`.
+    TooLarge,
+    /// A link to a place in the root, where it is read.
+    Link,
+    /// A link that leaves the root or leads nowhere.
+    LinkOutside,
+    /// A device, pipe or socket.
+    Special,
+    /// A folder of a version control system, of packages or of a cache.
+    Foreign,
+    /// No permission, or gone while it was read.
+    Unreadable,
+    /// Not UTF-8 in its name.
+    Name,
+    /// Above `MOST_FILES`.
+    TooMany,
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Reason::Secret => "by its name it may hold keys or passwords",
+            Reason::Binary => "no text",
+            Reason::TooLarge => "larger than 1 MiB",
+            Reason::Link => "a link to another place in the folder",
+            Reason::LinkOutside => "a link that leaves the folder",
+            Reason::Special => "a device, pipe or socket",
+            Reason::Foreign => "versions, packages or caches",
+            Reason::Unreadable => "cannot be read",
+            Reason::Name => "its name is not UTF-8",
+            Reason::TooMany => "more than 500,000 files",
+        })
+    }
+}
+
+/// Counts of what was not read, by reason.
+pub type Skipped = BTreeMap<Reason, u64>;
+
+/// A file to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Relative to the root, with `/`.
+    pub path: String,
+    /// Time of the last change, in nanoseconds since 1970.
+    pub mtime: i64,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// A folder that is indexed.
+pub struct Root {
+    path: PathBuf,
+    handle: Dir,
+}
+
+/// The folder cannot be indexed.
+#[derive(Debug, thiserror::Error)]
+pub enum RootError {
+    /// Not there, or no permission.
+    #[error("cannot read the folder {0}: {1}")]
+    Unreadable(PathBuf, std::io::Error),
+    /// A file.
+    #[error("{0} is a file: name the folder that it is in")]
+    NoFolder(PathBuf),
+    /// `/`, `/proc` and the like.
+    #[error("{0} belongs to the system: name a folder with code")]
+    System(PathBuf),
+    /// Not UTF-8.
+    #[error("the name of the folder {0} is not UTF-8, and cannot be kept in the index")]
+    Name(PathBuf),
+}
+
+impl Root {
+    /// Opens a folder. Its path is resolved once, here.
+    pub fn open(path: &Path) -> Result<Root, RootError> {
+        let unreadable = |e| RootError::Unreadable(path.to_path_buf(), e);
+        let path = path.canonicalize().map_err(unreadable)?;
+        if !path.is_dir() {
+            return Err(RootError::NoFolder(path));
+        }
+        if path.parent().is_none() || ["/proc", "/sys", "/dev"].iter().any(|s| path.starts_with(s)) {
+            return Err(RootError::System(path));
+        }
+        if path.to_str().is_none() {
+            return Err(RootError::Name(path));
+        }
+        let handle = Dir::open_ambient_dir(&path, ambient_authority()).map_err(unreadable)?;
+        Ok(Root { path, handle })
+    }
+
+    /// The folder, absolute, without links.
+    pub fn path(&self) -> &str {
+        self.path.to_str().unwrap_or_default() // `open` has refused any other
+    }
+
+    /// The files to read in the order of their paths, and what is left out.
+    pub fn walk(&self) -> (Vec<Found>, Skipped) {
+        let skipped = Arc::new(Mutex::new(Skipped::new()));
+        let mut found = Vec::new();
+        for entry in self.walker(skipped.clone()).build() {
+            let reason = match entry {
+                Ok(entry) if entry.depth() == 0 => continue,
+                Ok(entry) => match self.judge(&entry) {
+                    Ok(None) => continue,
+                    Ok(Some(_)) if found.len() >= MOST_FILES => Reason::TooMany,
+                    Ok(Some(file)) => {
+                        found.push(file);
+                        continue;
+                    }
+                    Err(reason) => reason,
+                },
+                Err(_) => Reason::Unreadable,
+            };
+            count(&skipped, reason);
+        }
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        let skipped = std::mem::take(&mut *skipped.lock().unwrap_or_else(PoisonError::into_inner));
+        (found, skipped)
+    }
+
+    /// Reads a file as text. Whatever the path leads to by now, it lies in the root and is a plain file.
+    pub fn read(&self, path: &str) -> Result<String, Reason> {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        #[cfg(unix)]
+        {
+            use cap_std::fs::OpenOptionsExt;
+            options.custom_flags(libc::O_NONBLOCK); // opening a pipe would wait for its writer
+        }
+        let file = self.handle.open_with(path, &options).map_err(|_| self.why_closed(path))?;
+        let metadata = file.metadata().map_err(|_| Reason::Unreadable)?;
+        if !metadata.is_file() {
+            return Err(Reason::Special);
+        }
+        let mut bytes = Vec::new();
+        file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(|_| Reason::Unreadable)?;
+        if bytes.len() as u64 > LARGEST_FILE {
+            return Err(Reason::TooLarge);
+        }
+        text(bytes).ok_or(Reason::Binary)
+    }
+
+    /// Whether the names on the way to a file let it be read. Ignore files are for what is indexed, and not asked.
+    pub fn would_walk(&self, path: &str) -> bool {
+        let mut parts: Vec<&str> = path.split('/').collect();
+        let file = parts.pop().unwrap_or_default();
+        let closed = |folder: &&str| FOREIGN_FOLDERS.contains(folder) || secrets::is_secret(folder, true);
+        !parts.iter().any(closed) && !secrets::is_secret(file, false)
+    }
+
+    /// The rules: `.honeignore` before `.gitignore`, as git reads them; hidden files are read too.
+    fn walker(&self, skipped: Arc<Mutex<Skipped>>) -> WalkBuilder {
+        let mut walker = WalkBuilder::new(&self.path);
+        walker.hidden(false).require_git(false).ignore(false).same_file_system(true).follow_links(false);
+        walker.add_custom_ignore_filename(".honeignore");
+        walker.filter_entry(move |entry| match left_out(entry) {
+            Some(reason) => {
+                count(&skipped, reason);
+                false
+            }
+            None => true,
+        });
+        walker
+    }
+
+    /// The file that an entry is, or why it is not read; nothing for a folder.
+    fn judge(&self, entry: &DirEntry) -> Result<Option<Found>, Reason> {
+        let kind = entry.file_type().ok_or(Reason::Special)?;
+        if kind.is_dir() {
+            return Ok(None);
+        }
+        let relative = entry.path().strip_prefix(&self.path).map_err(|_| Reason::LinkOutside)?;
+        if kind.is_symlink() {
+            return Err(self.link(relative));
+        }
+        if !kind.is_file() {
+            return Err(Reason::Special);
+        }
+        let metadata = entry.metadata().map_err(|_| Reason::Unreadable)?;
+        if metadata.len() > LARGEST_FILE {
+            return Err(Reason::TooLarge);
+        }
+        let parts: Option<Vec<&str>> = relative.iter().map(|part| part.to_str()).collect();
+        let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        Ok(Some(Found {
+            path: parts.ok_or(Reason::Name)?.join("/"),
+            mtime: since.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0),
+            size: metadata.len(),
+        }))
+    }
+
+    fn link(&self, relative: &Path) -> Reason {
+        if self.handle.metadata(relative).is_ok() { Reason::Link } else { Reason::LinkOutside }
+    }
+
+    fn why_closed(&self, path: &str) -> Reason {
+        match self.handle.symlink_metadata(path) {
+            Ok(metadata) if metadata.is_symlink() => self.link(Path::new(path)),
+            _ => Reason::Unreadable,
+        }
+    }
+}
+
+/// What is left out whatever the ignore files say: a project cannot open what is closed here.
+fn left_out(entry: &DirEntry) -> Option<Reason> {
+    let name = entry.file_name().to_string_lossy();
+    let folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+    if entry.depth() == 0 {
+        None
+    } else if folder && (FOREIGN_FOLDERS.contains(&&*name) || entry.path().join(CACHE_TAG).is_file()) {
+        Some(Reason::Foreign)
+    } else if secrets::is_secret(&name, folder) {
+        Some(Reason::Secret)
+    } else {
+        None
+    }
+}
+
+/// Bytes as text, if they are text: UTF-8, UTF-16 with its mark, or Latin-1 with few odd bytes; no NUL.
+fn text(bytes: Vec<u8>) -> Option<String> {
+    let utf16 = |unit: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = bytes[2..].chunks_exact(2).map(|c| unit([c[0], c[1]])).collect();
+        String::from_utf16(&units).ok().filter(|text| !text.contains('\0'))
+    };
+    match bytes.as_slice() {
+        [0xff, 0xfe, ..] => return utf16(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => return utf16(u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] => return text(rest.to_vec()),
+        _ => {}
+    }
+    if bytes.contains(&0) {
+        return None;
+    }
+    String::from_utf8(bytes).or_else(|e| latin1(e.as_bytes()).ok_or(())).ok()
+}
+
+/// Old source files: a few letters above 127, and no control characters.
+fn latin1(bytes: &[u8]) -> Option<String> {
+    let odd = bytes.iter().filter(|b| **b >= 0x80).count();
+    let control =
+        |b: &u8| *b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r' | 0x0c) || (0x7f..0xa0).contains(b);
+    (odd * 10 <= bytes.len() && !bytes.iter().any(control))
+        .then(|| bytes.iter().map(|b| char::from(*b)).collect())
+}
+
+fn count(skipped: &Mutex<Skipped>, reason: Reason) {
+    *skipped.lock().unwrap_or_else(PoisonError::into_inner).entry(reason).or_default() += 1;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_told_from_binaries() {
+        let is = |bytes: &[u8]| text(bytes.to_vec());
+        assert_eq!(is(b"plain \xc3\xa9").unwrap(), "plain é");
+        assert_eq!(is(b"\xef\xbb\xbfmark").unwrap(), "mark");
+        assert_eq!(is(b"\xff\xfeh\0i\0").unwrap(), "hi");
+        assert_eq!(is(b"\xfe\xff\0h\0i").unwrap(), "hi");
+        assert_eq!(is(b"caf\xe9 is an old encoding").unwrap(), "café is an old encoding");
+        assert_eq!(is(b"").unwrap(), "");
+        assert_eq!(is(b"\x7fELF\x02\x01\0"), None);
+        assert_eq!(is(b"\x89PNG\r\n\x1a\n\xff\xd8\xff"), None);
+        assert_eq!(is(b"\xff\xfe\0\xd8"), None);
+    }
+}

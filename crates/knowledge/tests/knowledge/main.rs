@@ -1,0 +1,3 @@
+//! Folders in, passages out: walking, cutting, indexing and searching as a user would.
+
+mod chunks;

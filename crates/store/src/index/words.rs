@@ -1,0 +1,35 @@
+//! Finding passages by their words.
+
+use super::{Index, IndexError};
+use rusqlite::params;
+
+/// Weights of words in the name, the path and the text.
+const WEIGHTS: &str = "4.0, 2.0, 1.0";
+
+impl Index {
+    /// The best passages by BM25, best first, that hold any of the words; of one root if it is given. A word is
+    /// letters and digits only.
+    pub fn by_words(
+        &self,
+        words: &[String],
+        root: Option<i64>,
+        count: usize,
+    ) -> Result<Vec<i64>, IndexError> {
+        if words.is_empty() {
+            return Ok(Vec::new());
+        }
+        let quoted: Vec<String> = words.iter().map(|w| format!("\"{}\"", w.replace('"', ""))).collect();
+        let reader = self.reader();
+        let filter = match root {
+            Some(_) => {
+                "AND (SELECT root_id FROM passage JOIN file ON file.id = file_id WHERE passage.id = word.rowid) = ?2"
+            }
+            None => "AND ?2 IS NULL",
+        };
+        let mut statement = reader.prepare_cached(&format!(
+            "SELECT rowid FROM word WHERE word MATCH ?1 {filter} ORDER BY bm25(word, {WEIGHTS}), rowid LIMIT ?3"
+        ))?;
+        let rows = statement.query_map(params![quoted.join(" OR "), root, count as i64], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
