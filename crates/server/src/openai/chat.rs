@@ -115,8 +115,9 @@ struct ChatAnswer {
     #[schema(required)]
     content: Option<String>,
     /// Tools that it calls.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tool_calls: Vec<Call>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    tool_calls: Option<Vec<Call>>,
 }
 
 /// A piece of an answer.
@@ -163,8 +164,9 @@ struct ChatDelta {
     #[schema(nullable = false)]
     content: Option<String>,
     /// Tools that it calls, each whole.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tool_calls: Vec<Call>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    tool_calls: Option<Vec<Call>>,
 }
 
 /// Answer a chat
@@ -269,6 +271,7 @@ impl Writer {
             let (text, mut tool_calls) = self.split(&answer);
             tool_calls.iter_mut().for_each(|call| call.index = None);
             let content = (!text.is_empty() || tool_calls.is_empty()).then_some(text);
+            let tool_calls = (!tool_calls.is_empty()).then_some(tool_calls);
             ChatChoice {
                 index: answer.index,
                 logprobs: self.logprobs(&answer),
@@ -293,8 +296,7 @@ impl Chunks for Writer {
     type Chunk = ChatChunk;
 
     fn opening(&self, answers: usize) -> Vec<ChatChunk> {
-        let delta =
-            || ChatDelta { role: Some("assistant"), content: Some(String::new()), tool_calls: Vec::new() };
+        let delta = || ChatDelta { role: Some("assistant"), content: Some(String::new()), tool_calls: None };
         let choice = |index| ChatChunkChoice { index, delta: delta(), logprobs: None, finish_reason: None };
         (0..answers).map(|index| self.chunk(vec![choice(index)])).collect()
     }
@@ -307,6 +309,7 @@ impl Chunks for Writer {
             let logprobs = self.logprobs(&news).filter(|_| !news.tokens.is_empty());
             let finish_reason = self.finish(&news);
             let content = (!text.is_empty() || (news.end.is_none() && tool_calls.is_empty())).then_some(text);
+            let tool_calls = (!tool_calls.is_empty()).then_some(tool_calls);
             let delta = ChatDelta { role: None, content, tool_calls };
             let choice = ChatChunkChoice { index: news.index, delta, logprobs, finish_reason };
             ChatChunk { timings, ..self.chunk(vec![choice]) }
