@@ -15,6 +15,7 @@ pub mod event;
 pub mod context;
 pub mod tools;
 mod agent;
+mod gather;
 mod turn;
 
 pub use agent::{Agent, Answer, Ask, Listener, RecordError, Recorder, Settings, TurnError, WebUse};
