@@ -16,6 +16,7 @@ pub mod event;
 pub mod context;
 pub mod tools;
 mod agent;
+mod gather;
 mod turn;
 pub mod keep;
 

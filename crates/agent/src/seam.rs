@@ -3,6 +3,7 @@
 
 pub use crate::intent::{Intent, Judgement};
 use knowledge::passage::Hit;
+use knowledge::search::Query;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -17,12 +18,35 @@ pub trait Knowledge: Send + Sync {
     /// The best passages for a query, best first, in the folder `within` if one is given.
     fn search(&self, query: &str, within: Option<&Path>, limit: usize) -> Result<Vec<Hit>, SeamError>;
 
-    /// The indexed folders, absolute.
-    fn roots(&self) -> Result<Vec<PathBuf>, SeamError>;
+    /// The text of an indexed file, and its folder. `path` is as passages show it, in the folder `within` if one is
+    /// given. What indexing leaves out, like secrets, and whatever lies outside cannot be read.
+    fn read(&self, path: &str, within: Option<&Path>) -> Result<(PathBuf, String), SeamError>;
+}
 
-    /// Whether the index holds the file `path` (relative, with `/`) of this root. What was left out of the index,
-    /// like files with secrets, is not to be read either.
-    fn holds(&self, root: &Path, path: &str) -> Result<bool, SeamError>;
+impl Knowledge for knowledge::Knowledge {
+    fn search(&self, query: &str, within: Option<&Path>, limit: usize) -> Result<Vec<Hit>, SeamError> {
+        let query = Query { project: within, ..Query::new(query, limit) };
+        let answer = self.search(&query).map_err(SeamError::of)?;
+        if let Some(note) = answer.note {
+            tracing::debug!(%note, "a search could be better");
+        }
+        Ok(answer.hits)
+    }
+
+    fn read(&self, path: &str, within: Option<&Path>) -> Result<(PathBuf, String), SeamError> {
+        let roots = match within {
+            Some(root) => vec![root.to_path_buf()],
+            None => self.roots().map_err(SeamError::of)?.into_iter().map(|root| root.path.into()).collect(),
+        };
+        let mut why = SeamError("no folder is indexed; `hone index add` indexes one".to_owned());
+        for root in roots {
+            match self.read(Path::new(path), Some(root.as_path())) {
+                Ok(text) => return Ok((root, text)),
+                Err(error) => why = SeamError::of(error),
+            }
+        }
+        Err(why)
+    }
 }
 
 /// A taught rule.
@@ -118,3 +142,9 @@ pub enum WebError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SeamError(pub String);
+
+impl SeamError {
+    fn of(error: impl std::fmt::Display) -> SeamError {
+        SeamError(error.to_string())
+    }
+}

@@ -10,6 +10,7 @@ mod checkpoint;
 mod doctor;
 mod intent;
 mod models;
+mod remote;
 mod serve;
 mod serve_train;
 mod support;

@@ -12,5 +12,6 @@ mod logprobs;
 mod messages;
 pub(crate) mod models;
 mod stream;
+mod tools;
 pub(crate) mod types;
 mod unsupported;
