@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """LoRA training with torch and PEFT, measured: one process for each setting, so that its peak memory is its own.
 
-usage: torch_peer.py CHECKPOINT [--data ROWS.jsonl] [--dtype f32|bf16] [--checkpointing] [--compile] [--seq N] [--rank N]
-                     [--threads N]
+usage: torch_peer.py CHECKPOINT [--data ROWS.jsonl] [--accumulate N] [--dtype f32|bf16] [--checkpointing] [--compile]
+                     [--seq N] [--rank N] [--threads N]
 
 Without --data: steps of one sequence of N tokens, all of them targets. With --data (a chat in each line, as
-`{"messages": [...]}`): one pass, a step for each row, the prompt masked. Prints one JSON object. Needs torch, peft and
+`{"messages": [...]}`): one pass, row by row with the prompt masked, an update after every N of them. Prints one JSON object. Needs torch, peft and
 transformers; CHECKPOINT is what torch_model.py writes.
 """
 
@@ -25,6 +25,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint")
     parser.add_argument("--data")
+    parser.add_argument("--accumulate", type=int, default=1, help="rows of --data before an update")
     parser.add_argument("--dtype", choices=["f32", "bf16"], default="f32")
     parser.add_argument("--checkpointing", action="store_true")
     parser.add_argument("--compile", action="store_true", help="with torch.compile, whose time is not counted")
@@ -61,13 +62,20 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(self.weights, lr=2e-4, weight_decay=0.0)
 
     def step(self, tokens, labels):
+        loss = self.accumulate(tokens, labels)
+        self.update()
+        return loss
+
+    def accumulate(self, tokens, labels):
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
             loss = self.net(input_ids=tokens, labels=labels).loss
         loss.backward()
+        return loss.item()
+
+    def update(self):
         torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        return loss.item()
 
 
 def sequences(net, args):
@@ -89,7 +97,10 @@ def chats(net, args):
     # The first step also allocates.
     trainer.step(*rows[0])
     began = time.perf_counter()
-    losses = [trainer.step(*row) for row in rows]
+    losses = []
+    for first in range(0, len(rows), args.accumulate):
+        losses += [trainer.accumulate(*row) for row in rows[first : first + args.accumulate]]
+        trainer.update()
     took = time.perf_counter() - began
     count = sum(tokens.numel() for tokens, _ in rows)
     return {"train_examples_per_second": len(rows) / took, "train_tps": count / took, "loss": statistics.mean(losses)}

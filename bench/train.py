@@ -2,13 +2,15 @@
 """Measures LoRA training by hone and by torch + PEFT in turns on this machine, and keeps the medians in bench/record/.
 
 One command does everything: builds hone, installs torch and PEFT, fetches the starter model, gives torch the same
-weights dequantised, measures, and appends a CSV row for each case. Both train rank 8 on all linear layers, batch 1.
+weights dequantised, measures, and appends a CSV row for each case. Both train rank 8 on all linear layers.
 
 usage: bench/train.py [--only CASE[,CASE]] [--data FILE] [--rows N] [--pairs N] [--threads N] [--cache DIR]
                       [--hone PATH] [--python PATH] [--no-record]
 cases: 512-bf16 512-f32 512-bf16-compiled        512 tokens, all of them targets; tokens/s and peak memory
        512-bf16-checkpointing 512-f32-checkpointing    the same; the peer recomputes activations
-       chat-bf16 chat-f32     rows of --data as they come, at most 512 tokens, prompts masked; examples/s
+       chat-bf16 chat-f32     rows of --data as they come, at most 512 tokens, prompts masked, a step each; examples/s
+       run-bf16 run-f32       the same rows as `hone train` takes them by default: an update after 48 of them, for which
+                              hone computes short rows together and the peer takes one after the other
        of-prefill 7b          hone alone: training speed over its own prefill speed; a 7B-shaped file
 The names say what the peer does; hone runs the same in all cases of a kind.
 """
@@ -86,12 +88,13 @@ def chat(row: dict) -> dict:
 def measure(case: str, hone: Hone, torch: Torch | None, model: Path, data: Path | None, pairs: int) -> list[dict]:
     """The rows of one case."""
     kind, _, setting = case.partition("-")
-    what = ["--data", data] if kind == "chat" else []
+    what = ["--data", data] if kind in ("chat", "run") else []
+    what += ["--accumulate", 48] if kind == "run" else []
     theirs = (lambda: torch.train(setting, *what)) if torch else None
     ours, others = compare.measure(lambda: hone.train(model, *what), theirs, pairs)
     row = lambda name, unit, value: compare.summary(name, unit, [value(run) for run in ours],
                                                     [value(run) for run in others], "torch_peft")  # fmt: skip
-    if kind == "chat":
+    if kind in ("chat", "run"):
         return [row(case, "examples/s", lambda run: run["train_examples_per_second"])]
     shares = [run["train_tps"] / run["prefill_tps"] for run in ours]
     if case == "of-prefill":
@@ -115,11 +118,11 @@ def main() -> None:
     args = parser.parse_args()
 
     cases = [f"512-{name}" for name in SETTINGS] + ["of-prefill", "7b"]
-    cases += ["chat-bf16", "chat-f32"] if args.data else []
+    cases += ["chat-bf16", "chat-f32", "run-bf16", "run-f32"] if args.data else []
     wanted = args.only.split(",") if args.only else [""]
     cases = [case for case in cases if any(case == word or (word not in cases and case.startswith(word)) for word in wanted)]
     if not cases:
-        raise SystemExit(f"no case starts with {args.only} (chat cases need --data)")
+        raise SystemExit(f"no case starts with {args.only} (chat and run need --data)")
 
     cache = args.cache.resolve()
     cache.mkdir(parents=True, exist_ok=True)

@@ -214,9 +214,12 @@ pub(crate) struct Bench {
     /// With --train: rank of the updates
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) rank: u32,
-    /// With --train: chats to learn from, one step each, instead of random tokens
+    /// With --train: chats to learn from instead of random tokens
     #[arg(long, value_name = "FILE", requires = "train")]
     pub(crate) data: Option<std::path::PathBuf>,
+    /// With --data: chats of a step; short ones are computed together, as in a run
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) accumulate: u32,
     /// Sequences at once; speeds are totals over all of them
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) parallel: u32,

@@ -113,6 +113,48 @@ fn low_rank_gradients() {
 }
 
 #[test]
+fn updates_of_one_input_together() {
+    // Ranks that share a vector, widths that leave a part of a tile.
+    let (rows, d) = (70, 96);
+    for shape in [vec![(48, 8), (130, 8), (20, 8)], vec![(300, 5), (37, 16)]] {
+        let mut random = Random(d as u64);
+        let (x, weight) = (random.tensor(rows, d), random.vector(d));
+        let factors: Vec<_> =
+            shape.iter().map(|&(n, rank)| (random.tensor(rank, d), random.tensor(rank, n))).collect();
+        let dys: Vec<_> = shape.iter().map(|&(n, _)| random.tensor(rows, n)).collect();
+        let scale = |i: usize| 0.5 + i as f32;
+        let start = random.tensor(rows, d);
+        let run = |device: &dyn Device| {
+            let mut outs: Vec<_> = dys.iter().map(copy).collect();
+            let updates: Vec<_> = factors
+                .iter()
+                .enumerate()
+                .map(|(i, (a, b))| [Update { rows: 0..rows, a, b, scale: scale(i) }])
+                .collect();
+            let jobs = outs.iter_mut().zip(&updates).map(|(out, updates)| Lora { updates, out });
+            let norm = Norm { weight: &weight, eps: 1e-5 };
+            device.lora(&x, Some(norm), &mut jobs.collect::<Vec<_>>());
+
+            let mut gradients: Vec<_> = factors.iter().map(|(a, b)| (copy(a), copy(b))).collect();
+            let mut dx = copy(&start);
+            let jobs = factors.iter().zip(&dys).zip(&mut gradients).enumerate();
+            let jobs =
+                jobs.map(|(i, (((a, b), dy), (da, db)))| LoraGrad { a, b, scale: scale(i), dy, da, db });
+            device.lora_backward(&x, &mut jobs.collect::<Vec<_>>(), Some(&mut dx));
+            outs.extend(gradients.into_iter().flat_map(|(da, db)| [da, db]));
+            outs.push(dx);
+            outs
+        };
+        let expected = run(&Reference);
+        each_isa(|device, name| {
+            for (found, expected) in run(device).iter().zip(&expected) {
+                near(found, expected, EXACT, &format!("{shape:?}, {name}"));
+            }
+        });
+    }
+}
+
+#[test]
 fn norms() {
     for (rows, cols) in [(1, 8), (7, 100), (40, 576)] {
         let mut random = Random(cols as u64);

@@ -3,6 +3,7 @@
 //! Handlers return [`ApiError`]. What comes from the engine becomes one here, so that the choice of status
 //! and code is in one place.
 
+use crate::turns::NotStarted;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -12,6 +13,7 @@ use learn::adapters::AdaptersError;
 use learn::dataset::DatasetError;
 use learn::train::TrainError;
 use serde::Serialize;
+use store::StoreError;
 use utoipa::{IntoResponses, ToSchema};
 
 /// A refusal: what was wrong, with which field, and what to do.
@@ -99,6 +101,11 @@ impl ApiError {
     pub(crate) fn no_home() -> Self {
         let message = "this server has no data folder, so it has no adapters and does not train";
         ApiError::new(StatusCode::NOT_FOUND, INVALID, "no_data_folder", message)
+    }
+
+    pub(crate) fn no_store() -> Self {
+        let message = "this server keeps no conversations";
+        ApiError::new(StatusCode::NOT_FOUND, INVALID, "no_store", message)
     }
 
     pub(crate) fn not_found(code: &'static str, message: impl Into<String>) -> Self {
@@ -242,6 +249,46 @@ impl From<TrainError> for ApiError {
             TrainError::NothingToResume => ApiError::not_found("run_not_found", message),
             TrainError::Adapters(error) => error.into(),
             _ => ApiError::new(StatusCode::BAD_REQUEST, INVALID, "training_failed", message),
+        }
+    }
+}
+
+/// Why a row could not be read or kept.
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        let message = error.to_string();
+        match error {
+            StoreError::Full(_) => {
+                ApiError::new(StatusCode::INSUFFICIENT_STORAGE, SERVER, "disk_full", message)
+            }
+            StoreError::NotFound { .. } => ApiError::not_found("not_found", message),
+            StoreError::Invalid(_) => {
+                ApiError::new(StatusCode::BAD_REQUEST, INVALID, "invalid_value", message)
+            }
+            StoreError::Busy => {
+                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, SERVER, "store_busy", message).retry_after(1)
+            }
+            _ => {
+                tracing::error!("{message}");
+                ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "store_failed", message)
+            }
+        }
+    }
+}
+
+/// Why a turn does not begin.
+impl From<NotStarted> for ApiError {
+    fn from(why: NotStarted) -> Self {
+        match why {
+            NotStarted::Busy => ApiError::conflict(
+                "turn_in_progress",
+                "this conversation is being answered; wait for the end or stop it",
+            ),
+            NotStarted::Full => ApiError::overloaded(),
+            NotStarted::Thread(error) => {
+                tracing::error!(%error, "cannot start a thread");
+                ApiError::internal()
+            }
         }
     }
 }

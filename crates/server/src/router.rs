@@ -57,6 +57,22 @@ pub fn routes() -> Vec<Route> {
         read("/api/train/{run}/events",     Key,  get(api::train::events)),
         write("/api/train/{run}/stop",      Key, post(api::train::stop)),
         write("/api/train/{run}/resume",    Key, post(api::train::resume)),
+        read("/api/chats",                  Key,  get(api::chats::list)),
+        write("/api/chats",                 Key, post(api::chats::create)),
+        read("/api/chats/search",           Key,  get(api::chats::search)),
+        read("/api/chats/{chat}",           Key,  get(api::chats::show)),
+        write("/api/chats/{chat}",          Key, post(api::chats::change)),
+        write("/api/chats/{chat}/delete",   Key, post(api::chats::delete)),
+        write("/api/chats/{chat}/messages", Key, post(api::messages::say)),
+        write("/api/messages/{message}/feedback", Key, post(api::messages::feedback)),
+        read("/api/turns/{turn}/events",    Key,  get(api::turns::events)),
+        write("/api/turns/{turn}/stop",     Key, post(api::turns::stop)),
+        write("/api/turns/{turn}/consent",  Key, post(api::turns::consent)),
+        read("/api/rules",                  Key,  get(api::rules::list)),
+        write("/api/rules",                 Key, post(api::rules::teach)),
+        write("/api/rules/{rule}",          Key, post(api::rules::change)),
+        write("/api/rules/{rule}/delete",   Key, post(api::rules::delete)),
+        read("/api/outgoing",               Key,  get(api::outgoing::list)),
     ]
 }
 

@@ -16,3 +16,4 @@ mod support;
 mod terminal;
 mod train;
 mod usage;
+mod verify;

@@ -180,6 +180,16 @@ impl Adapter {
         self.layers[layer][target as usize].as_mut()
     }
 
+    /// Several of one layer at once; no target stands there twice.
+    pub(crate) fn layer_mut<const N: usize>(
+        &mut self,
+        n: usize,
+        targets: [Target; N],
+    ) -> [Option<&mut Lora>; N] {
+        let slots = self.layers[n].get_disjoint_mut(targets.map(|target| target as usize));
+        slots.expect("no target stands there twice").map(Option::as_mut)
+    }
+
     /// Sets the update of one linear layer.
     pub fn set(&mut self, layer: usize, target: Target, lora: Lora) {
         self.layers[layer][target as usize] = Some(lora);

@@ -66,6 +66,11 @@ impl ChatTemplate {
         Ok(ChatTemplate { source: source.to_owned() })
     }
 
+    /// The template itself.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     /// The tokens of a conversation, with [`Tokenizer::bos`] in front once, where the model wants it.
     /// `add_generation_prompt` ends them where the assistant's next answer begins.
     pub fn render(

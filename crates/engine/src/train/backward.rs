@@ -4,7 +4,7 @@
 
 use super::forward::Context;
 use super::kept::Inside;
-use crate::adapter::{Adapter, Target};
+use crate::adapter::{Adapter, Lora, Target};
 use crate::model::layer::Pass;
 use crate::model::weights::Layer;
 use kernels::{Attended, LinearGrad, LoraGrad, Matrix, Norm, Tensor};
@@ -141,30 +141,43 @@ impl Backward {
         if wanted {
             device.linear_backward(&outputs.map(|(_, weight, dy)| LinearGrad { weight, dy }), dx);
         }
-        for (target, _, dy) in outputs {
-            let Some(lora) = at.ctx.adapter.get(at.n, target) else { continue };
-            let room = gradients.get_mut(at.n, target).expect("gradients have the adapter's places");
-            let (a, b, scale) = (&lora.a, &lora.b, lora.scale);
-            let mut job = LoraGrad { a, b, scale, dy, da: &mut room.a, db: &mut room.b };
-            match &at.ctx.dropout {
-                None => device.lora_backward(x, std::slice::from_mut(&mut job), wanted.then_some(&mut *dx)),
-                Some(dropout) => {
-                    copy(x, &mut self.dropped);
-                    dropout.apply(at.n, target, &mut self.dropped);
-                    like(x, &mut self.ddropped);
-                    self.ddropped.as_mut_slice().fill(0.0);
-                    device.lora_backward(
-                        &self.dropped,
-                        std::slice::from_mut(&mut job),
-                        Some(&mut self.ddropped),
-                    );
-                    dropout.apply(at.n, target, &mut self.ddropped);
-                    let sums = dx.as_mut_slice().iter_mut().zip(self.ddropped.as_slice());
-                    sums.for_each(|(dx, d)| *dx += d);
+        if let Some(dropout) = &at.ctx.dropout {
+            for (target, _, dy) in outputs {
+                let mut rooms = gradients.layer_mut(at.n, [target]);
+                let mut jobs = jobs(at, [(target, dy)], &mut rooms);
+                if jobs.is_empty() {
+                    continue;
                 }
+                copy(x, &mut self.dropped);
+                dropout.apply(at.n, target, &mut self.dropped);
+                like(x, &mut self.ddropped);
+                self.ddropped.as_mut_slice().fill(0.0);
+                device.lora_backward(&self.dropped, &mut jobs, Some(&mut self.ddropped));
+                dropout.apply(at.n, target, &mut self.ddropped);
+                let sums = dx.as_mut_slice().iter_mut().zip(self.ddropped.as_slice());
+                sums.for_each(|(dx, d)| *dx += d);
             }
+            return;
         }
+        let mut rooms = gradients.layer_mut(at.n, outputs.map(|(target, ..)| target));
+        let mut jobs = jobs(at, outputs.map(|(target, _, dy)| (target, dy)), &mut rooms);
+        device.lora_backward(x, &mut jobs, wanted.then_some(dx));
     }
+}
+
+/// The updates of some layers, with room for their gradients.
+fn jobs<'a, const N: usize>(
+    at: &'a Place<'_>,
+    outputs: [(Target, &'a Tensor); N],
+    rooms: &'a mut [Option<&mut Lora>; N],
+) -> Vec<LoraGrad<'a>> {
+    let job = |((target, dy), room): ((Target, &'a Tensor), &'a mut Option<&mut Lora>)| {
+        let lora = at.ctx.adapter.get(at.n, target)?;
+        let room = room.as_mut().expect("gradients have the adapter's places");
+        let (a, b, scale) = (&lora.a, &lora.b, lora.scale);
+        Some(LoraGrad { a, b, scale, dy, da: &mut room.a, db: &mut room.b })
+    };
+    outputs.into_iter().zip(rooms).filter_map(job).collect()
 }
 
 /// Where in the model.

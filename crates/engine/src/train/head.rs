@@ -8,7 +8,7 @@ use kernels::{Device, LinearGrad, Norm, Tensor};
 const CHUNK: usize = 1 << 21;
 
 /// Rows of a chunk at least, however large the vocabulary: fewer would not be worth unpacking its weights.
-const ROWS: usize = 64;
+const ROWS: usize = 128;
 
 /// Buffers of the head.
 #[derive(Debug, Default)]

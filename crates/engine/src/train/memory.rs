@@ -15,7 +15,7 @@ pub fn memory_needed(model: &Model, adapter: &Adapter, rows: usize, recompute: b
     let layers = c.layers - first;
     let all = if recompute { layers * c.width + kept } else { layers * kept };
     let factors = 4 * adapter.parameters();
-    let head = 64.max((1 << 21) / model.info.vocab_size) * model.info.vocab_size * 3 / 2;
+    let head = 128.max((1 << 21) / model.info.vocab_size) * model.info.vocab_size * 3 / 2;
     model.info.file_bytes + 4 * (rows * (all + passing) + factors + head) as u64
 }
 

@@ -1,8 +1,9 @@
 //! Gradients of causal attention without a matrix of all scores.
 //!
-//! One item is one query head of one sequence. Scores are computed block by block and transposed (rows are positions,
-//! columns are queries): then every product below reads its operands as they lie. With S the scaled scores,
-//! P = exp(S - lse), D_i = dout_i·out_i and dS = P ⊙ (dP - D) · scale (Dao et al., "FlashAttention", 2022):
+//! One item is one query head of one sequence. A block of queries has its scores at once, transposed (rows are positions,
+//! columns are queries): then every product below reads its operands as they lie, and each score is exponentiated once.
+//! With S the scaled scores, P their softmax, D_i = dout_i·out_i and dS = P ⊙ (dP - D) · scale (Dao et al.,
+//! "FlashAttention", 2022):
 //!
 //! ```text
 //! Sᵀ = K·Qᵀ    dPᵀ = V·dOᵀ    dV += Pᵀ·dO    dK += dSᵀ·Q    dQᵀ += Kᵀ·dSᵀ
@@ -16,8 +17,11 @@ use super::{Cpu, Team, lock};
 use crate::{AlignedBuf, Attend, Attended, Span, Tensor, gradient};
 use std::ops::Range;
 
-/// Positions, and queries, of a block.
+/// Queries of a block.
 const BLOCK: usize = 64;
+
+/// Positions whose gradients are computed together.
+const STRIPE: usize = 256;
 
 /// Rows per item of the last phase.
 const ROWS: usize = 16;
@@ -30,14 +34,14 @@ pub(super) struct Buffers {
     sums: Sums,
 }
 
-/// The head as factors, and a block of weights and of their gradients.
+/// The head as factors, and a stripe of weights and of their gradients.
 struct Head<N: bytemuck::Pod> {
     /// `[n, dim]`, one row after the other.
     keys: AlignedBuf<N>,
     values: AlignedBuf<N>,
-    /// `[dim, n]`.
+    /// `[n / STRIPE][dim][STRIPE]`.
     turned_keys: AlignedBuf<N>,
-    /// `[dim / P][n][P]`.
+    /// `[n / BLOCK][dim / P][BLOCK][P]`.
     turned_queries: AlignedBuf<N>,
     turned_dout: AlignedBuf<N>,
     /// `[n / P][dim][P]`.
@@ -45,29 +49,29 @@ struct Head<N: bytemuck::Pod> {
     dout: AlignedBuf<N>,
     /// One row on its way.
     row: AlignedBuf<N>,
-    /// `[BLOCK positions][BLOCK queries]`.
+    /// `[STRIPE positions][BLOCK queries]`.
     weights: AlignedBuf<N>,
     dscores: AlignedBuf<N>,
-    /// `[BLOCK / P][BLOCK queries][P]`.
+    /// `[STRIPE / P][BLOCK queries][P]`.
     grouped: AlignedBuf<N>,
 }
 
 /// What sums are kept in.
-#[derive(Default)]
 struct Sums {
-    /// `[dim, n]`.
+    /// `[dim, BLOCK]`.
     dq: AlignedBuf<f32>,
     /// `[n, dim]`.
     dk: AlignedBuf<f32>,
     dv: AlignedBuf<f32>,
-    /// Scores, and gradients of weights, `[BLOCK positions][BLOCK queries]`.
+    /// Scores of a block of queries and what becomes of them, `[n positions][BLOCK queries]`.
     s: AlignedBuf<f32>,
+    /// Gradients of weights, `[STRIPE positions][BLOCK queries]`.
     ds: AlignedBuf<f32>,
     /// One number for each query of a block.
-    max: AlignedBuf<f32>,
-    sum: AlignedBuf<f32>,
-    lse: AlignedBuf<f32>,
-    delta: AlignedBuf<f32>,
+    max: [f32; BLOCK],
+    /// `1 / Σ exp(S - max)`.
+    inverse: [f32; BLOCK],
+    delta: [f32; BLOCK],
 }
 
 pub(super) fn backward(
@@ -168,20 +172,24 @@ impl Task<'_> {
         let (n, dim) = (span.rows.len(), self.op.heads.dim);
         self.fill(math, span, h, head);
         sums.begin(n, dim);
-        for queries in blocks(n) {
-            self.logsumexp(math, n, &queries, head, sums);
+        for queries in blocks(n, BLOCK) {
+            self.softmax(math, &queries, head, sums);
             self.deltas(span, h, &queries, sums);
-            for positions in blocks(queries.end) {
-                self.block(math, n, &queries, &positions, head, sums);
+            sums.dq[..dim * BLOCK].fill(0.0);
+            for positions in blocks(queries.end, STRIPE) {
+                self.stripe(math, &queries, &positions, head, sums);
+            }
+            for (i, t) in (span.rows.start + queries.start..span.rows.start + queries.end).enumerate() {
+                let at = (t * self.op.heads.q + h) * dim;
+                // SAFETY: by the caller's promise.
+                let dq = unsafe { self.dq.slice(at..at + dim) };
+                dq.iter_mut().zip(sums.dq.chunks_exact(BLOCK)).for_each(|(v, sums)| *v = sums[i]);
             }
         }
         for (i, t) in span.rows.clone().enumerate() {
             let at = (t * self.op.heads.q + h) * dim;
             // SAFETY: by the caller's promise.
-            let (dq, dk, dv) = unsafe {
-                (self.dq.slice(at..at + dim), self.dk.slice(at..at + dim), self.dv.slice(at..at + dim))
-            };
-            dq.iter_mut().enumerate().for_each(|(c, v)| *v = sums.dq[c * n + i]);
+            let (dk, dv) = unsafe { (self.dk.slice(at..at + dim), self.dv.slice(at..at + dim)) };
             dk.copy_from_slice(&sums.dk[i * dim..][..dim]);
             dv.copy_from_slice(&sums.dv[i * dim..][..dim]);
         }
@@ -208,48 +216,48 @@ impl Task<'_> {
             }
         }
         // `queries` and `dout` hold rows 2i and 2i + 1 side by side; the turned forms hold columns so.
-        let even = n.next_multiple_of(p);
-        for (x, h, group, stride, out) in [
-            (self.f.q, h, p, n, &mut head.turned_queries),
-            (self.f.dout, h, p, n, &mut head.turned_dout),
-            (self.f.k, kv_head, 1, even, &mut head.turned_keys),
+        for (x, h, group, block, out) in [
+            (self.f.q, h, p, BLOCK, &mut head.turned_queries),
+            (self.f.dout, h, p, BLOCK, &mut head.turned_dout),
+            (self.f.k, kv_head, 1, STRIPE, &mut head.turned_keys),
         ] {
             for i in 0..n {
                 let values = &mut head.row[..dim];
                 math.row(&x.as_slice()[row(x, i, h)], values);
+                let out = &mut out[i / block * block * dim..];
                 for (c, v) in values.chunks_exact(group).enumerate() {
-                    out[(c * stride + i) * group..][..group].copy_from_slice(v);
+                    let at = (c * block + i % block) * group;
+                    // Not as slices: a call to copy a number or two takes longer than the copy.
+                    out[at] = v[0];
+                    if group > 1 {
+                        out[at + 1] = v[1];
+                    }
                 }
             }
         }
         // A group of positions that has only one: the other counts as zero.
-        for c in (0..dim).filter(|_| even > n) {
-            head.turned_keys[c * even + n] = bytemuck::Zeroable::zeroed();
+        for c in (0..dim).filter(|_| !n.is_multiple_of(p)) {
+            head.turned_keys[n / STRIPE * STRIPE * dim + c * STRIPE + n % STRIPE] =
+                bytemuck::Zeroable::zeroed();
         }
     }
 
-    /// `lse_i = ln Σ_j exp(scale · q_i·k_j)` of a block of queries.
-    fn logsumexp<M: Products>(
-        &self,
-        math: M,
-        n: usize,
-        queries: &Range<usize>,
-        head: &Head<M::Number>,
-        sums: &mut Sums,
-    ) {
-        sums.max.fill(f32::NEG_INFINITY);
-        sums.sum.fill(0.0);
-        for positions in blocks(queries.end) {
-            self.scores(math, n, queries, &positions, &head.keys, &head.turned_queries, &mut sums.s);
-            for (j, row) in positions.clone().zip(sums.s.chunks_exact(BLOCK)) {
-                let seen = j.saturating_sub(queries.start)..queries.len();
-                let (max, sum) = (&mut sums.max[seen.clone()], &mut sums.sum[seen.clone()]);
-                self.kernels.fold_row(&row[seen], self.op.scale, max, sum);
-            }
+    /// Scores of a block of queries as `exp(S - max)`, 0 for positions that a query does not see, and what they are
+    /// divided by.
+    fn softmax<M: Products>(&self, math: M, queries: &Range<usize>, head: &Head<M::Number>, sums: &mut Sums) {
+        let Sums { s, max, inverse, .. } = sums;
+        self.scores(math, queries, &(0..queries.end), &head.keys, &head.turned_queries, s);
+        let s = &mut s[..queries.end * BLOCK];
+        for (j, row) in s.chunks_exact_mut(BLOCK).enumerate().skip(queries.start + 1) {
+            row[..j - queries.start].fill(f32::NEG_INFINITY);
         }
-        for i in 0..queries.len() {
-            sums.lse[i] = sums.max[i] + sums.sum[i].ln();
+        max.fill(f32::NEG_INFINITY);
+        inverse.fill(0.0);
+        s.chunks_exact(BLOCK).for_each(|row| self.kernels.max_row(row, max));
+        for row in s.chunks_exact_mut(BLOCK) {
+            self.kernels.exp_row(row, self.op.scale, max, inverse);
         }
+        inverse.iter_mut().for_each(|sum| *sum = 1.0 / *sum);
     }
 
     /// `D_i = dout_i·out_i`.
@@ -259,38 +267,30 @@ impl Task<'_> {
             sums.delta[i] =
                 self.kernels.dot(&self.f.dout.row(t)[head.clone()], &self.f.out.row(t)[head.clone()]);
         }
+        // A product may take one query more, whose factor is zero: this one must be a number.
+        sums.delta[queries.len()..].fill(0.0);
     }
 
-    /// `out = rows · turnedᵀ` of a block: `K·Qᵀ`, not scaled, or `V·dOᵀ`.
-    #[allow(clippy::too_many_arguments, reason = "the factors of one product")]
+    /// `out = rows · turnedᵀ`: `K·Qᵀ`, not scaled, or `V·dOᵀ`; `[positions][BLOCK queries]`.
     fn scores<M: Products>(
         &self,
         math: M,
-        n: usize,
         queries: &Range<usize>,
         positions: &Range<usize>,
         rows: &[M::Number],
         turned: &[M::Number],
         out: &mut [f32],
     ) {
-        let dim = self.op.heads.dim;
-        out[..positions.len() * BLOCK].fill(0.0);
-        let shape = Gemm {
-            m: positions.len(),
-            n: queries.len(),
-            k: dim,
-            a_stride: dim,
-            b_stride: n,
-            c_stride: BLOCK,
-        };
-        math.gemm(shape, &rows[positions.start * dim..], &turned[queries.start * M::P..], out);
+        let (dim, m) = (self.op.heads.dim, positions.len());
+        out[..m * BLOCK].fill(0.0);
+        let shape = Gemm { m, n: queries.len(), k: dim, a_stride: dim, b_stride: BLOCK, c_stride: BLOCK };
+        math.gemm(shape, &rows[positions.start * dim..], &turned[queries.start * dim..], out);
     }
 
-    /// What one block of queries and positions adds to the gradients.
-    fn block<M: Products>(
+    /// What one block of queries and stripe of positions adds to the gradients.
+    fn stripe<M: Products>(
         &self,
         math: M,
-        n: usize,
         queries: &Range<usize>,
         positions: &Range<usize>,
         head: &mut Head<M::Number>,
@@ -298,64 +298,52 @@ impl Task<'_> {
     ) {
         let dim = self.op.heads.dim;
         let (m, width) = (positions.len(), queries.len());
-        self.scores(math, n, queries, positions, &head.keys, &head.turned_queries, &mut sums.s);
-        self.scores(math, n, queries, positions, &head.values, &head.turned_dout, &mut sums.ds);
-        let rows = sums.s.chunks_exact_mut(BLOCK).zip(sums.ds.chunks_exact_mut(BLOCK));
-        for (j, (s, ds)) in positions.clone().zip(rows) {
-            let first = j.saturating_sub(queries.start).min(width);
-            s[..first].fill(0.0);
-            ds[..first].fill(0.0);
-            let (lse, delta) = (&sums.lse[first..width], &sums.delta[first..width]);
-            self.kernels.score_grad(&mut s[first..width], &mut ds[first..width], self.op.scale, lse, delta);
-            // A product takes whole groups of queries.
-            s[width..].fill(0.0);
-            ds[width..].fill(0.0);
+        self.scores(math, queries, positions, &head.values, &head.turned_dout, &mut sums.ds);
+        let Head { weights, dscores, grouped, .. } = head;
+        let s = &mut sums.s[positions.start * BLOCK..positions.end * BLOCK];
+        let ds = &mut sums.ds[..m * BLOCK];
+        let out = weights.chunks_exact_mut(BLOCK).zip(dscores.chunks_exact_mut(BLOCK));
+        for ((s, ds), (weights, dscores)) in
+            s.chunks_exact_mut(BLOCK).zip(ds.chunks_exact_mut(BLOCK)).zip(out)
+        {
+            self.kernels.score_grad(s, ds, self.op.scale, &sums.inverse, &sums.delta);
+            math.row(s, weights);
+            math.row(ds, dscores);
         }
-        let even = |rows: usize| rows.next_multiple_of(M::P);
-        for (from, to) in [(&sums.s, &mut head.weights), (&sums.ds, &mut head.dscores)] {
-            for (from, to) in from.chunks_exact(BLOCK).zip(to.chunks_exact_mut(BLOCK)).take(m) {
-                math.row(from, to);
-            }
-        }
-        for (r, out) in (0..m).step_by(M::P).zip(head.grouped.chunks_exact_mut(M::P * BLOCK)) {
-            let row = |r: usize| &sums.ds[r * BLOCK..(r + 1) * BLOCK];
-            math.group(row(r), (M::P > 1 && r + 1 < m).then(|| row(r + 1)), out);
+        for (ds, out) in ds.chunks(M::P * BLOCK).zip(grouped.chunks_exact_mut(M::P * BLOCK)) {
+            let (first, second) = ds.split_at(BLOCK);
+            math.group(first, (!second.is_empty()).then_some(second), out);
         }
 
+        let even = |rows: usize| rows.next_multiple_of(M::P);
         // `[positions, dim] += [positions, queries] · [queries, dim]`.
         let shape = Gemm { m, n: dim, k: even(width), a_stride: BLOCK, b_stride: dim, c_stride: dim };
         let at = positions.start * dim;
         math.gemm(shape, &head.weights, &head.dout[queries.start * dim..], &mut sums.dv[at..]);
         math.gemm(shape, &head.dscores, &head.queries[queries.start * dim..], &mut sums.dk[at..]);
         // `[dim, queries] += [dim, positions] · [positions, queries]`.
-        let stride = even(n);
-        let shape = Gemm { m: dim, n: width, k: even(m), a_stride: stride, b_stride: BLOCK, c_stride: n };
-        math.gemm(shape, &head.turned_keys[positions.start..], &head.grouped, &mut sums.dq[queries.start..]);
+        let shape = Gemm { m: dim, n: width, k: even(m), a_stride: STRIPE, b_stride: BLOCK, c_stride: BLOCK };
+        math.gemm(shape, &head.turned_keys[positions.start * dim..], &head.grouped, &mut sums.dq);
     }
 }
 
 /// `0..n` in blocks.
-fn blocks(n: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..n).step_by(BLOCK).map(move |first| first..n.min(first + BLOCK))
+fn blocks(n: usize, block: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..n).step_by(block).map(move |first| first..n.min(first + block))
 }
 
 impl<N: bytemuck::Pod> Head<N> {
     fn begin(&mut self, n: usize, dim: usize) {
-        let size = (n + 1) * dim;
-        for buffer in [
-            &mut self.keys,
-            &mut self.values,
-            &mut self.turned_keys,
-            &mut self.turned_queries,
-            &mut self.turned_dout,
-            &mut self.queries,
-            &mut self.dout,
-        ] {
-            grow(buffer, size);
+        for buffer in [&mut self.keys, &mut self.values, &mut self.queries, &mut self.dout] {
+            grow(buffer, (n + 1) * dim);
+        }
+        grow(&mut self.turned_keys, n.next_multiple_of(STRIPE) * dim);
+        for buffer in [&mut self.turned_queries, &mut self.turned_dout] {
+            grow(buffer, n.next_multiple_of(BLOCK) * dim);
         }
         grow(&mut self.row, dim);
         for buffer in [&mut self.weights, &mut self.dscores, &mut self.grouped] {
-            grow(buffer, BLOCK * BLOCK);
+            grow(buffer, STRIPE * BLOCK);
         }
     }
 }
@@ -379,17 +367,22 @@ impl<N: bytemuck::Pod> Default for Head<N> {
     }
 }
 
+impl Default for Sums {
+    fn default() -> Self {
+        let none = AlignedBuf::default;
+        let row = [0.0; BLOCK];
+        Sums { dq: none(), dk: none(), dv: none(), s: none(), ds: none(), max: row, inverse: row, delta: row }
+    }
+}
+
 impl Sums {
     fn begin(&mut self, n: usize, dim: usize) {
-        for buffer in [&mut self.dq, &mut self.dk, &mut self.dv] {
+        for buffer in [&mut self.dk, &mut self.dv] {
             grow(buffer, n * dim);
             buffer[..n * dim].fill(0.0);
         }
-        for buffer in [&mut self.s, &mut self.ds] {
-            grow(buffer, BLOCK * BLOCK);
-        }
-        for buffer in [&mut self.max, &mut self.sum, &mut self.lse, &mut self.delta] {
-            grow(buffer, BLOCK);
-        }
+        grow(&mut self.dq, dim * BLOCK);
+        grow(&mut self.s, n * BLOCK);
+        grow(&mut self.ds, STRIPE * BLOCK);
     }
 }

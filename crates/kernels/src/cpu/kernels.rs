@@ -70,10 +70,13 @@ pub(crate) struct Kernels {
     pub(crate) dots: unsafe fn(dim: usize, q: &[f32], k: &[f32], s: &mut [f32]),
     /// One row of scores into weights; see [`portable::softmax`].
     pub(crate) softmax: unsafe fn(s: &mut [f32], scale: f32, state: &mut Softmax) -> f32,
-    /// One row of transposed scores into the running maxima and sums of its columns; see [`portable::fold_row`].
-    pub(crate) fold_row: unsafe fn(s: &[f32], scale: f32, max: &mut [f32], sum: &mut [f32]),
-    /// One row of transposed scores into weights, and of their gradients into those of the scores.
-    pub(crate) score_grad: unsafe fn(s: &mut [f32], ds: &mut [f32], scale: f32, lse: &[f32], delta: &[f32]),
+    /// `max = max(max, s)`.
+    pub(crate) max_row: unsafe fn(s: &[f32], max: &mut [f32]),
+    /// One row of transposed scores: `s = exp(scale · (s - max))`, which is added to `sum`.
+    pub(crate) exp_row: unsafe fn(s: &mut [f32], scale: f32, max: &[f32], sum: &mut [f32]),
+    /// `s` into weights by `inverse`, and `ds` from their gradients into those of the scores.
+    pub(crate) score_grad:
+        unsafe fn(s: &mut [f32], ds: &mut [f32], scale: f32, inverse: &[f32], delta: &[f32]),
 }
 
 /// Products of bf16 numbers with f32 sums. A table exists only where its instructions do.
@@ -82,8 +85,8 @@ pub(crate) struct Bf16 {
     pub(crate) pack: unsafe fn(x: &[f32], out: &mut [u16]),
     /// Two rows side by side: `out[c][0] = a[c]`, `out[c][1] = b[c]`.
     pub(crate) pair: unsafe fn(a: &[f32], b: &[f32], out: &mut [u16]),
-    /// `out[r / 2][c][r % 2] = w[rows.start + r, cols.start + c]`; an odd last row is paired with zeros. `cols` are whole
-    /// blocks and begin at a multiple of 64.
+    /// `out[c / 64][r / 2][c % 64][r % 2] = w[rows.start + r, cols.start + c]`; an odd last row is paired with zeros, and
+    /// columns past the last are left as they are. `cols` are whole blocks and begin at a multiple of 64.
     pub(crate) unpack: unsafe fn(w: &Matrix, rows: Range<usize>, cols: Range<usize>, out: &mut [u16]),
     /// `c += a · b`, `b` in pairs of rows as above. Shape and strides count numbers; `k` is even.
     pub(crate) gemm: unsafe fn(shape: Gemm, a: &[u16], b: &[u16], c: &mut [f32]),
@@ -188,6 +191,7 @@ safe_calls! {
     narrow(format: KvFormat, x: &[f32], bytes: &mut [u8]);
     dots(dim: usize, q: &[f32], k: &[f32], s: &mut [f32]);
     softmax(s: &mut [f32], scale: f32, state: &mut Softmax) -> f32;
-    fold_row(s: &[f32], scale: f32, max: &mut [f32], sum: &mut [f32]);
-    score_grad(s: &mut [f32], ds: &mut [f32], scale: f32, lse: &[f32], delta: &[f32]);
+    max_row(s: &[f32], max: &mut [f32]);
+    exp_row(s: &mut [f32], scale: f32, max: &[f32], sum: &mut [f32]);
+    score_grad(s: &mut [f32], ds: &mut [f32], scale: f32, inverse: &[f32], delta: &[f32]);
 }

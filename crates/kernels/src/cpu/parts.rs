@@ -16,11 +16,6 @@ impl<'a, T> Parts<'a, T> {
         Parts { ptr: slice.as_mut_ptr(), len: slice.len(), lifetime: PhantomData }
     }
 
-    /// Number of elements.
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
     /// The elements of `range`.
     ///
     /// # Safety

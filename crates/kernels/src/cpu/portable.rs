@@ -41,8 +41,9 @@ pub(crate) static KERNELS: Kernels = Kernels {
     narrow,
     dots: dots::<false>,
     softmax: softmax::<false>,
-    fold_row: fold_row::<false>,
-    score_grad: score_grad::<false>,
+    max_row,
+    exp_row: exp_row::<false>,
+    score_grad,
 };
 
 /// What plain Rust reaches, for processors that nothing else is written for.

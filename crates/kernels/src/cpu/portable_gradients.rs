@@ -76,33 +76,29 @@ pub(crate) fn cross_entropy<const FMA: bool>(row: &mut [f32], target: usize) -> 
     (total.ln() - f64::from(score)) as f32
 }
 
-/// One row of transposed scores: `max = max(max, scale · s)`, and `sum` of `exp(scale · s - max)` with it. Columns are
-/// queries.
+/// The larger of both, element by element.
 #[inline(always)]
-pub(crate) fn fold_row<const FMA: bool>(s: &[f32], scale: f32, max: &mut [f32], sum: &mut [f32]) {
-    for ((&s, max), sum) in s.iter().zip(max).zip(sum) {
-        let score = s * scale;
-        let larger = if score > *max { score } else { *max };
-        // One of the two exponents is zero.
-        let (old, new) = (exp::<FMA>(*max - larger), exp::<FMA>(score - larger));
-        *sum = fma::<FMA>(*sum, old, new);
-        *max = larger;
+pub(crate) fn max_row(s: &[f32], max: &mut [f32]) {
+    for (max, &s) in max.iter_mut().zip(s) {
+        *max = if s > *max { s } else { *max };
     }
 }
 
-/// One row of transposed scores and of the gradients of their weights: `s` becomes the weights
-/// `p = exp(scale · s - lse)`, `ds` becomes `scale · p · (ds - delta)`.
+/// One row of transposed scores: `s = exp(scale · (s - max))`, which is added to `sum`. Columns are queries.
 #[inline(always)]
-pub(crate) fn score_grad<const FMA: bool>(
-    s: &mut [f32],
-    ds: &mut [f32],
-    scale: f32,
-    lse: &[f32],
-    delta: &[f32],
-) {
-    for (((s, ds), &lse), &delta) in s.iter_mut().zip(ds).zip(lse).zip(delta) {
-        let exponent = fma::<FMA>(*s, scale, -lse);
-        *s = exp::<FMA>(if exponent < 0.0 { exponent } else { 0.0 });
+pub(crate) fn exp_row<const FMA: bool>(s: &mut [f32], scale: f32, max: &[f32], sum: &mut [f32]) {
+    for ((s, &max), sum) in s.iter_mut().zip(max).zip(sum) {
+        *s = exp::<FMA>(scale * (*s - max));
+        *sum += *s;
+    }
+}
+
+/// One row of `exp(S - max)` and of the gradients of weights: `s` becomes the weights `p = s · inverse`, `ds` becomes
+/// `scale · p · (ds - delta)`.
+#[inline(always)]
+pub(crate) fn score_grad(s: &mut [f32], ds: &mut [f32], scale: f32, inverse: &[f32], delta: &[f32]) {
+    for (((s, ds), &inverse), &delta) in s.iter_mut().zip(ds).zip(inverse).zip(delta) {
+        *s *= inverse;
         *ds = scale * *s * (*ds - delta);
     }
 }

@@ -20,6 +20,7 @@ pub use begin::{Begun, Ending, Order};
 pub use curve::{svg, terminal};
 pub use error::TrainError;
 pub use folder::{Folder, RunInfo, new_id};
+pub use order::{packs, steps_per_epoch};
 pub use plan::Plan;
 pub use recipe::{Recipe, Supervise};
 pub use run::{Event, Metric, Outcome, Run, VALIDATED};

@@ -7,7 +7,7 @@ use engine::train::{Example, Pack};
 const ROWS: usize = 512;
 
 /// The examples of one step, in packs of similar lengths. Depends on nothing but its arguments.
-pub(super) fn packs(examples: &[Example], step: u64, per_step: usize, seed: u64) -> Vec<Pack> {
+pub fn packs(examples: &[Example], step: u64, per_step: usize, seed: u64) -> Vec<Pack> {
     let chosen = chosen(examples.len(), step, per_step, seed);
     let mut order: Vec<&Example> = chosen.into_iter().map(|i| &examples[i]).collect();
     // Longest first, each into the first pack with room: the usual rule, within a fifth of the best packing.
@@ -21,7 +21,7 @@ pub(super) fn all(examples: &[Example]) -> Vec<Pack> {
 }
 
 /// Steps in which every example is seen once.
-pub(super) fn steps_per_epoch(examples: usize, per_step: usize) -> u64 {
+pub fn steps_per_epoch(examples: usize, per_step: usize) -> u64 {
     examples.div_ceil(per_step) as u64
 }
 

@@ -8,7 +8,7 @@ use crate::output::{bytes, print, print_json, table};
 use engine::adapter::{Adapter, Shape, Target};
 use engine::train::{Example, Options, Pack, Trainer};
 use engine::{Engine, EngineOptions, Model};
-use learn::train::{Recipe, Tokens};
+use learn::train::{Recipe, Tokens, steps_per_epoch};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Instant;
@@ -56,31 +56,37 @@ fn speed(model: &Arc<Model>, threads: Option<usize>, flags: &Bench) -> anyhow::R
     let recompute = engine::train::available_memory().is_some_and(|available| needed > available / 2);
     let mut trainer =
         Trainer::new(model.clone(), device, adapter, Options { recompute, ..Options::default() })?;
-    let mut step = |pack: &Pack| -> anyhow::Result<f64> {
+    let mut step = |packs: &[Pack]| -> anyhow::Result<f64> {
         let began = Instant::now();
-        trainer.accumulate(pack, &mut || false)?;
+        for pack in packs {
+            trainer.accumulate(pack, &mut || false)?;
+        }
         trainer.update(1e-4, 1.0);
         Ok(began.elapsed().as_secs_f64())
     };
     let Some(path) = &flags.data else {
         let pack = |seed: u64| Pack::new([&Example::all(random_tokens(model, flags.seq as usize + 1, seed))]);
-        step(&pack(0))?;
+        step(&[pack(0)])?;
         let times: Vec<f64> =
-            (1..=u64::from(flags.repeat)).map(|seed| step(&pack(seed))).collect::<anyhow::Result<_>>()?;
+            (1..=u64::from(flags.repeat)).map(|seed| step(&[pack(seed)])).collect::<anyhow::Result<_>>()?;
         return Ok((f64::from(flags.seq) / median(times), None));
     };
     let (examples, _) = learn::dataset::read(path)?;
     let recipe = Recipe { max_seq: flags.seq as usize, ..Recipe::default() };
     let tokens = Tokens::new(model, &examples, &recipe)?.examples;
     anyhow::ensure!(!tokens.is_empty(), "{} has nothing to learn from", path.display());
-    let packs: Vec<Pack> = tokens.iter().map(|example| Pack::new([example])).collect();
-    step(&packs[0])?;
+    let (per_step, count) = (flags.accumulate as usize, tokens.len());
+    let steps: Vec<Vec<Pack>> = (0..steps_per_epoch(count, per_step))
+        .map(|step| learn::train::packs(&tokens, step, per_step, 0))
+        .collect();
+    step(&steps[0][..1])?;
     let began = Instant::now();
-    for pack in &packs {
-        step(pack)?;
+    for packs in &steps {
+        step(packs)?;
     }
-    let (seconds, rows) = (began.elapsed().as_secs_f64(), packs.iter().map(Pack::rows).sum::<usize>());
-    Ok((rows as f64 / seconds, Some(packs.len() as f64 / seconds)))
+    let (seconds, rows) =
+        (began.elapsed().as_secs_f64(), steps.iter().flatten().map(Pack::rows).sum::<usize>());
+    Ok((rows as f64 / seconds, Some(count as f64 / seconds)))
 }
 
 fn prefill(model: Arc<Model>, options: EngineOptions, flags: &Bench) -> anyhow::Result<f64> {

@@ -52,8 +52,9 @@ static NEON: Kernels = Kernels {
     narrow: portable::narrow,
     dots: portable::dots::<true>,
     softmax: portable::softmax::<true>,
-    fold_row: portable::fold_row::<true>,
-    score_grad: portable::score_grad::<true>,
+    max_row: portable::max_row,
+    exp_row: portable::exp_row::<true>,
+    score_grad: portable::score_grad,
 };
 
 static DOTPROD: Kernels = Kernels {

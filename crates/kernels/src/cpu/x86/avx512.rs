@@ -41,7 +41,8 @@ pub(super) static KERNELS: Kernels = Kernels {
     narrow: attend::narrow,
     dots: attend::dots,
     softmax: attend::softmax,
-    fold_row,
+    max_row,
+    exp_row,
     score_grad,
 };
 
@@ -81,7 +82,8 @@ compiled_for_avx512! {
     narrow_half(x: &[f32], out: &mut [u16]);
     widen_half(x: &[u16], out: &mut [f32]);
     cross_entropy::true(row: &mut [f32], target: usize) -> f32;
-    fold_row::true(s: &[f32], scale: f32, max: &mut [f32], sum: &mut [f32]);
-    score_grad::true(s: &mut [f32], ds: &mut [f32], scale: f32, lse: &[f32], delta: &[f32]);
+    max_row(s: &[f32], max: &mut [f32]);
+    exp_row::true(s: &mut [f32], scale: f32, max: &[f32], sum: &mut [f32]);
+    score_grad(s: &mut [f32], ds: &mut [f32], scale: f32, inverse: &[f32], delta: &[f32]);
     rotate(head: &mut [f32], cos: &[f32], sin: &[f32], pairing: Pairing);
 }

@@ -11,6 +11,9 @@ use std::ops::Range;
 const ROWS: usize = 6;
 const VECTORS: usize = 4;
 
+/// Columns of a full tile.
+const FULL: usize = VECTORS * 16;
+
 /// The table, where the processor has the instructions.
 pub(super) fn kernels() -> Option<&'static Bf16> {
     is_x86_feature_detected!("avx512bf16").then_some(&Bf16 { pack, pair, unpack, gemm })
@@ -27,8 +30,8 @@ fn gemm(shape: Gemm, a: &[u16], b: &[u16], c: &mut [f32]) {
     assert!(a.len() >= (m - 1) * a_stride + k);
     assert!(b.len() >= (k - 2) * b_stride + 2 * n);
     assert!(c.len() >= (m - 1) * c_stride + n);
-    for column in (0..n).step_by(VECTORS * 16) {
-        let width = (n - column).min(VECTORS * 16);
+    for column in (0..n).step_by(FULL) {
+        let width = (n - column).min(FULL);
         let mut row = 0;
         while row < m {
             let rows = (m - row).min(ROWS);
@@ -38,12 +41,12 @@ fn gemm(shape: Gemm, a: &[u16], b: &[u16], c: &mut [f32]) {
                 let b = b[2 * column..].as_ptr();
                 let c = c[row * c_stride + column..].as_mut_ptr();
                 match rows {
-                    ROWS => tile::<ROWS>(shape, width, a, b, c),
-                    5 => tile::<5>(shape, width, a, b, c),
-                    4 => tile::<4>(shape, width, a, b, c),
-                    3 => tile::<3>(shape, width, a, b, c),
-                    2 => tile::<2>(shape, width, a, b, c),
-                    _ => tile::<1>(shape, width, a, b, c),
+                    ROWS => either::<ROWS>(shape, width, a, b, c),
+                    5 => either::<5>(shape, width, a, b, c),
+                    4 => either::<4>(shape, width, a, b, c),
+                    3 => either::<3>(shape, width, a, b, c),
+                    2 => either::<2>(shape, width, a, b, c),
+                    _ => either::<1>(shape, width, a, b, c),
                 }
             }
             row += rows;
@@ -51,12 +54,33 @@ fn gemm(shape: Gemm, a: &[u16], b: &[u16], c: &mut [f32]) {
     }
 }
 
-/// `R` rows of at most 64 columns. Every element is summed over k in order, whatever the tile.
+/// A full tile without masks, any other with them.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-unsafe fn tile<const R: usize>(shape: Gemm, width: usize, a: *const u16, b: *const u16, c: *mut f32) {
-    let mut mask = [0u16; VECTORS];
-    for (v, mask) in mask.iter_mut().enumerate() {
+unsafe fn either<const R: usize>(shape: Gemm, width: usize, a: *const u16, b: *const u16, c: *mut f32) {
+    // SAFETY: the caller's.
+    unsafe {
+        if width == FULL {
+            tile::<R, true>(shape, width, a, b, c);
+        } else {
+            tile::<R, false>(shape, width, a, b, c);
+        }
+    }
+}
+
+/// `R` rows of at most 64 columns, of just as many where they are `ALL`. Every element is summed over k in order,
+/// whatever the tile.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+unsafe fn tile<const R: usize, const ALL: bool>(
+    shape: Gemm,
+    width: usize,
+    a: *const u16,
+    b: *const u16,
+    c: *mut f32,
+) {
+    let mut mask = [!0u16; VECTORS];
+    for (v, mask) in mask.iter_mut().enumerate().filter(|_| !ALL) {
         *mask = lanes_below(width.saturating_sub(v * 16));
     }
     let mut acc = [[_mm512_setzero_ps(); VECTORS]; R];
@@ -64,14 +88,15 @@ unsafe fn tile<const R: usize>(shape: Gemm, width: usize, a: *const u16, b: *con
     unsafe {
         for r in 0..R {
             for v in 0..VECTORS {
-                acc[r][v] = _mm512_maskz_loadu_ps(mask[v], c.add(r * shape.c_stride + v * 16));
+                let at = c.add(r * shape.c_stride + v * 16);
+                acc[r][v] = if ALL { _mm512_loadu_ps(at) } else { _mm512_maskz_loadu_ps(mask[v], at) };
             }
         }
         for pair in 0..shape.k / 2 {
             let mut row = [_mm512_setzero_si512(); VECTORS];
             for v in 0..VECTORS {
-                row[v] =
-                    _mm512_maskz_loadu_epi32(mask[v], b.add(2 * (pair * shape.b_stride + v * 16)).cast());
+                let at = b.add(2 * (pair * shape.b_stride + v * 16)).cast();
+                row[v] = if ALL { _mm512_loadu_epi32(at) } else { _mm512_maskz_loadu_epi32(mask[v], at) };
             }
             for r in 0..R {
                 let x =
@@ -83,7 +108,12 @@ unsafe fn tile<const R: usize>(shape: Gemm, width: usize, a: *const u16, b: *con
         }
         for r in 0..R {
             for v in 0..VECTORS {
-                _mm512_mask_storeu_ps(c.add(r * shape.c_stride + v * 16), mask[v], acc[r][v]);
+                let at = c.add(r * shape.c_stride + v * 16);
+                if ALL {
+                    _mm512_storeu_ps(at, acc[r][v]);
+                } else {
+                    _mm512_mask_storeu_ps(at, mask[v], acc[r][v]);
+                }
             }
         }
     }
@@ -135,25 +165,34 @@ fn pair(a: &[f32], b: &[f32], out: &mut [u16]) {
 /// See [`Bf16::unpack`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,f16c")]
 fn unpack(w: &Matrix, rows: Range<usize>, cols: Range<usize>, out: &mut [u16]) {
-    let width = cols.len();
-    assert!(out.len() == rows.len().next_multiple_of(2) * width && cols.end <= w.cols());
-    assert!(cols.start.is_multiple_of(64) && width.is_multiple_of(w.format().block_len()));
-    for (first, out) in rows.clone().step_by(2).zip(out.chunks_exact_mut(2 * width)) {
+    let (width, pairs) = (cols.len(), rows.len().div_ceil(2));
+    assert!(out.len() == 2 * pairs * width.next_multiple_of(FULL) && cols.end <= w.cols());
+    assert!(cols.start.is_multiple_of(FULL) && width.is_multiple_of(w.format().block_len()));
+    let slice = 2 * pairs * FULL;
+    for (pair, first) in rows.clone().step_by(2).enumerate() {
         let second = (first + 1 < rows.end).then(|| w.row(first + 1));
+        let out = &mut out[2 * pair * FULL..];
         // SAFETY: the processor has the instructions; the columns lie in both rows, `out` holds both.
         unsafe {
             if w.format().is_float() {
-                pair_floats(w.format(), w.row(first), second, cols.start, width, out);
+                pair_floats(w.format(), w.row(first), second, cols.start, width, slice, out);
             } else {
-                for_format!(w.format(), pair_blocks(w.row(first), second, cols.start, width, out));
+                for_format!(w.format(), pair_blocks(w.row(first), second, cols.start, width, slice, out));
             }
         }
     }
 }
 
-/// Two rows of blocks, a group of scales at a time.
+/// Two rows of blocks, a group of scales at a time; `slice` numbers lie between 64 columns and the next.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
-unsafe fn pair_blocks<F: Blocks>(a: &[u8], b: Option<&[u8]>, k: usize, width: usize, out: &mut [u16]) {
+unsafe fn pair_blocks<F: Blocks>(
+    a: &[u8],
+    b: Option<&[u8]>,
+    k: usize,
+    width: usize,
+    slice: usize,
+    out: &mut [u16],
+) {
     let pass = 16 * F::GROUP;
     for done in (0..width).step_by(pass) {
         let len = pass.min(width - done);
@@ -165,7 +204,8 @@ unsafe fn pair_blocks<F: Blocks>(a: &[u8], b: Option<&[u8]>, k: usize, width: us
                 Some(b) => F::scales(b.as_ptr(), group, count),
                 None => (_mm512_setzero_ps(), _mm512_setzero_ps()),
             };
-            for offset in (0..len).step_by(64) {
+            for offset in (0..len).step_by(FULL) {
+                let out = out.as_mut_ptr().add((done + offset) / FULL * slice);
                 let qa = quants::<F>(a, (k + done + offset) / 64);
                 let qb = quants::<F>(b.unwrap_or(a), (k + done + offset) / 64);
                 for quarter in 0..((len - offset) / 16).min(4) {
@@ -182,7 +222,7 @@ unsafe fn pair_blocks<F: Blocks>(a: &[u8], b: Option<&[u8]>, k: usize, width: us
                         _mm512_permutexvar_ps(lane, db),
                         _mm512_permutexvar_ps(lane, mb),
                     );
-                    store_pairs(wa, wb, out.as_mut_ptr().add(2 * (done + offset + 16 * quarter)));
+                    store_pairs(wa, wb, out.add(2 * 16 * quarter));
                 }
             }
         }
@@ -222,7 +262,15 @@ unsafe fn store_pairs(a: __m512, b: __m512, out: *mut u16) {
 
 /// Two rows of floats.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16,f16c")]
-unsafe fn pair_floats(format: Format, a: &[u8], b: Option<&[u8]>, k: usize, width: usize, out: &mut [u16]) {
+unsafe fn pair_floats(
+    format: Format,
+    a: &[u8],
+    b: Option<&[u8]>,
+    k: usize,
+    width: usize,
+    slice: usize,
+    out: &mut [u16],
+) {
     for offset in (0..width).step_by(16) {
         let mask = lanes_below(width - offset);
         // SAFETY: masks keep loads inside the rows; a vector that is not full goes through a buffer.
@@ -232,7 +280,7 @@ unsafe fn pair_floats(format: Format, a: &[u8], b: Option<&[u8]>, k: usize, widt
             let mut pairs = [0u16; 32];
             store_pairs(wa, wb, pairs.as_mut_ptr());
             let len = 2 * (width - offset).min(16);
-            out[2 * offset..2 * offset + len].copy_from_slice(&pairs[..len]);
+            out[offset / FULL * slice + 2 * (offset % FULL)..][..len].copy_from_slice(&pairs[..len]);
         }
     }
 }

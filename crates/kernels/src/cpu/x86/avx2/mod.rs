@@ -44,7 +44,8 @@ pub(super) static KERNELS: Kernels = Kernels {
     narrow: floats::narrow,
     dots,
     softmax,
-    fold_row,
+    max_row,
+    exp_row,
     score_grad,
 };
 
@@ -75,8 +76,9 @@ compiled_here! {
     narrow_half(x: &[f32], out: &mut [u16]) = portable::narrow_half;
     widen_half(x: &[u16], out: &mut [f32]) = portable::widen_half;
     cross_entropy(row: &mut [f32], target: usize) -> f32 = portable::cross_entropy::<true>;
-    fold_row(s: &[f32], scale: f32, max: &mut [f32], sum: &mut [f32]) = portable::fold_row::<true>;
-    score_grad(s: &mut [f32], ds: &mut [f32], scale: f32, lse: &[f32], delta: &[f32]) = portable::score_grad::<true>;
+    max_row(s: &[f32], max: &mut [f32]) = portable::max_row;
+    exp_row(s: &mut [f32], scale: f32, max: &[f32], sum: &mut [f32]) = portable::exp_row::<true>;
+    score_grad(s: &mut [f32], ds: &mut [f32], scale: f32, inverse: &[f32], delta: &[f32]) = portable::score_grad;
     rotate(head: &mut [f32], cos: &[f32], sin: &[f32], pairing: Pairing) = portable::rotate;
     dots(dim: usize, q: &[f32], k: &[f32], s: &mut [f32]) = portable::dots::<true>;
     softmax(s: &mut [f32], scale: f32, state: &mut Softmax) -> f32 = portable::softmax::<true>;
