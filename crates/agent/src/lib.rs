@@ -1,11 +1,12 @@
 //! What to do with a message: intent, context, tools, answer.
 //!
-//! A message goes down this list: it is judged (`seam::Judge`), what bears on it is gathered through the other
+//! A message goes down this list: it is judged (`intent`), what bears on it is gathered through the other
 //! seams, `context` fits that into the model's window, `model` answers, `call` finds tool calls in the answer,
-//! `tools` run them, `turn` is the loop around it, and `keep` puts its steps into the store. This crate knows no HTTP: `remote` implements its seams
-//! where they reach outside.
+//! `tools` run them, `turn` is the loop around it, and `keep` puts its steps into the store. This crate knows no HTTP:
+//! `remote` implements its seams where they reach outside.
 
 pub mod span;
+pub mod intent;
 pub mod seam;
 mod data;
 mod source;

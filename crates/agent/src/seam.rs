@@ -1,33 +1,11 @@
 //! What a turn needs from outside of this crate. The real parts are in `knowledge`, `store` and `remote`; tests
 //! bring their own.
 
+pub use crate::intent::{Intent, Judgement};
 use knowledge::passage::Hit;
 use knowledge::search::Query;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-
-/// What a message asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Intent {
-    /// Write, explain or change code.
-    Code,
-    /// Look it up on the web.
-    Search,
-    /// Talk.
-    Chat,
-}
-
-/// What was made of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Judgement {
-    /// What it asks for.
-    pub intent: Intent,
-    /// Between 0 and 1.
-    pub confidence: f32,
-    /// Whether the indexed code bears on it.
-    pub needs_code: bool,
-}
 
 /// Judges messages, in milliseconds.
 pub trait Judge: Send + Sync {

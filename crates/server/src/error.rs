@@ -92,6 +92,20 @@ impl ApiError {
         ApiError::new(StatusCode::NOT_FOUND, INVALID, "model_not_found", message).param("model")
     }
 
+    pub(crate) fn no_embedding() -> Self {
+        let message = "this server was started without an embedding model";
+        ApiError::new(StatusCode::NOT_FOUND, INVALID, "model_not_found", message).param("model")
+    }
+
+    pub(crate) fn input_too_long(count: usize, window: usize) -> Self {
+        let message = format!(
+            "a text of input has {count} tokens and the model reads {window}: send shorter texts, or \
+             \"truncate\": true to embed the beginnings"
+        );
+        let code = "context_length_exceeded";
+        ApiError::new(StatusCode::BAD_REQUEST, INVALID, code, message).param("input")
+    }
+
     pub(crate) fn unknown_adapter(asked: &str) -> Self {
         let asked: String = asked.chars().take(80).collect();
         let message = format!("there is no adapter '{asked}' for this model; /v1/models lists what there is");

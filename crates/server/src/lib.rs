@@ -12,6 +12,7 @@ mod api;
 mod body;
 mod brain;
 mod docs;
+mod embedding;
 pub mod error;
 mod event_log;
 mod gate;

@@ -16,6 +16,7 @@ use utoipa::{Modify, OpenApi};
     paths(
         openai::chat::create,
         openai::completions::create,
+        openai::embeddings::create,
         openai::models::list,
         openai::models::show,
         api::adapters::list,
@@ -48,6 +49,7 @@ use utoipa::{Modify, OpenApi};
     ),
     tags(
         (name = "Completions", description = "Text from the model."),
+        (name = "Embeddings", description = "Texts as vectors."),
         (name = "Models", description = "What can be asked."),
         (name = "Adapters", description = "What a model has learned, and which of it is in use."),
         (name = "Training", description = "In the gaps between answers."),

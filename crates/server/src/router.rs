@@ -49,6 +49,7 @@ pub fn routes() -> Vec<Route> {
         read("/v1/models/{model}",   Key,  get(openai::models::show)),
         write("/v1/chat/completions", Key, post(openai::chat::create)),
         write("/v1/completions",      Key, post(openai::completions::create)),
+        write("/v1/embeddings",       Key, post(openai::embeddings::create)),
         read("/api/adapters",               Key,  get(api::adapters::list)),
         write("/api/adapters/use",          Key, post(api::adapters::use_)),
         write("/api/adapters/rollback",     Key, post(api::adapters::rollback)),

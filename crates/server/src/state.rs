@@ -2,12 +2,14 @@
 
 use crate::adapters::{Adapters, Choice};
 use crate::brain::Brain;
+use crate::embedding::Embedding;
 use crate::error::ApiError;
 use crate::metrics::Metrics;
 use crate::options::{Home, Limits};
 use crate::training::Training;
 use crate::turns::Turns;
 use engine::adapter::Loaded;
+use engine::embed::TextEncoder;
 use engine::{Engine, Model};
 use learn::adapters::AdaptersError;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -28,6 +30,7 @@ struct Served {
     /// `None` where conversations are not kept.
     brain: OnceLock<Brain>,
     turns: Arc<Turns>,
+    embedding: OnceLock<Arc<Embedding>>,
 }
 
 /// How far loading has come.
@@ -53,8 +56,15 @@ impl AppState {
 
     fn make(name: String, adapters: Option<Arc<Adapters>>) -> Self {
         let phase = RwLock::new(Phase::Loading);
-        let (training, brain, turns) = (Training::default(), OnceLock::new(), Arc::default());
-        AppState(Arc::new(Served { name, phase, adapters, training, brain, turns }))
+        AppState(Arc::new(Served {
+            name,
+            phase,
+            adapters,
+            training: Training::default(),
+            brain: OnceLock::new(),
+            turns: Arc::default(),
+            embedding: OnceLock::new(),
+        }))
     }
 
     /// From now on conversations are kept, and answered with these parts. Only the first call counts.
@@ -66,6 +76,21 @@ impl AppState {
     /// Asks all turns of conversations to end; what they have said is kept.
     pub fn stop_turns(&self) {
         self.0.turns.stop();
+    }
+
+    /// Serves embeddings under `name`, by a model that `open` opens at the first request for them. The error of
+    /// `open` is what the client sees. Only the first call counts.
+    pub fn embed_with(
+        &self,
+        name: impl Into<String>,
+        open: impl Fn() -> Result<Arc<TextEncoder>, String> + Send + Sync + 'static,
+    ) {
+        let embedding = Embedding::new(name.into(), Box::new(open));
+        let _ = self.0.embedding.set(Arc::new(embedding));
+    }
+
+    pub(crate) fn embedding(&self) -> Result<Arc<Embedding>, ApiError> {
+        self.0.embedding.get().cloned().ok_or_else(ApiError::no_embedding)
     }
 
     /// Asks the training run, if there is one, to write a checkpoint and stop.

@@ -8,6 +8,7 @@ mod chat;
 mod data;
 mod checkpoint;
 mod doctor;
+mod intent;
 mod models;
 mod remote;
 mod serve;
