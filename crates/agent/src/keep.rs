@@ -3,9 +3,9 @@
 use crate::agent::{RecordError, Recorder};
 use crate::event::Step;
 use crate::model::{Finish, Message, Role, ToolCall};
-use crate::span::{Origin, Span};
+use crate::span::Span;
 use serde_json::{Map, Value, json};
-use store::{Id, NewMessage, Place, Provenance, State, Store, StoreError};
+use store::{Id, NewMessage, Place, State, Store, StoreError};
 
 /// Keeps the steps of one turn, from the user's message on.
 ///
@@ -128,7 +128,7 @@ pub fn history(branch: &[store::Message]) -> Vec<Message> {
             store::Role::Assistant => Role::Assistant,
             store::Role::Tool => Role::Tool,
         };
-        let spans = message.spans.iter().map(Span::from).collect();
+        let spans = message.spans.iter().cloned().map(Span::from).collect();
         let calls: Vec<ToolCall> = serde_json::from_value(message.meta["calls"].clone()).unwrap_or_default();
         let call_id = message.meta["call_id"].as_str().map(str::to_owned);
         let answered = match (role, &call_id) {
@@ -146,44 +146,4 @@ pub fn history(branch: &[store::Message]) -> Vec<Message> {
     messages.iter_mut().for_each(|message| message.calls.retain(|call| !open.contains(&call.id)));
     messages.retain(|message| !message.spans.is_empty() || !message.calls.is_empty());
     messages
-}
-
-impl From<Origin> for Provenance {
-    fn from(origin: Origin) -> Provenance {
-        match origin {
-            Origin::User => Provenance::User,
-            Origin::Model => Provenance::Model,
-            Origin::File => Provenance::File,
-            Origin::Web => Provenance::Web,
-            Origin::Tool => Provenance::Tool,
-            Origin::Rule => Provenance::Rule,
-            Origin::Remote => Provenance::Remote,
-        }
-    }
-}
-
-impl From<Provenance> for Origin {
-    fn from(provenance: Provenance) -> Origin {
-        match provenance {
-            Provenance::User => Origin::User,
-            Provenance::Model => Origin::Model,
-            Provenance::File => Origin::File,
-            Provenance::Web => Origin::Web,
-            Provenance::Tool => Origin::Tool,
-            Provenance::Rule => Origin::Rule,
-            Provenance::Remote => Origin::Remote,
-        }
-    }
-}
-
-impl From<Span> for store::Span {
-    fn from(span: Span) -> store::Span {
-        store::Span::new(span.text, span.origin.into())
-    }
-}
-
-impl From<&store::Span> for Span {
-    fn from(span: &store::Span) -> Span {
-        Span::new(span.provenance.into(), span.text.clone())
-    }
 }

@@ -3,6 +3,7 @@
 mod common;
 
 use common::cpu;
+use kernels::Device;
 use kernels::detect::Isa;
 use kernels::{Format, LinearGrad, LoraGrad, Matrix, Tensor};
 

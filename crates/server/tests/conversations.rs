@@ -36,11 +36,8 @@ impl Knowledge for Rims {
     fn search(&self, _: &str, _: Option<&Path>, _: usize) -> Result<Vec<Hit>, SeamError> {
         Ok(Vec::new())
     }
-    fn roots(&self) -> Result<Vec<PathBuf>, SeamError> {
-        Ok(Vec::new())
-    }
-    fn holds(&self, _: &Path, _: &str) -> Result<bool, SeamError> {
-        Ok(false)
+    fn read(&self, _: &str, _: Option<&Path>) -> Result<(PathBuf, String), SeamError> {
+        Err(SeamError("nothing is indexed".into()))
     }
 }
 
