@@ -140,7 +140,7 @@ def main() -> None:
         rows.append(fixed | row)
     print(f"{steps} steps of training meanwhile")
     if not args.no_record:
-        print(f"recorded in {compare.record(rows, FIELDS, "-beside").relative_to(compare.ROOT)}")
+        print(f"recorded in {compare.record(rows, FIELDS, '-beside').relative_to(compare.ROOT)}")
 
 
 if __name__ == "__main__":

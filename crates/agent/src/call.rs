@@ -6,6 +6,23 @@
 
 use serde_json::Value;
 
+/// What a model is told about its tools where its template does not do it, in the words that Qwen was trained with.
+pub fn instructions(tools: &[Value]) -> String {
+    let lines: String = tools.iter().map(|tool| format!("{tool}\n")).collect();
+    format!(
+        "# Tools\n\nYou may call one or more functions to assist with the user query.\n\nYou are provided with function \
+         signatures within <tools></tools> XML tags:\n<tools>\n{lines}</tools>\n\nFor each function call, return a json \
+         object with function name and arguments within <tool_call></tool_call> XML tags:\n<tool_call>\n\
+         {{\"name\": <function-name>, \"arguments\": <args-json-object>}}\n</tool_call>"
+    )
+}
+
+/// A call as a model writes it.
+pub fn written(name: &str, arguments: &Value) -> String {
+    let (name, arguments) = (Value::from(name), arguments);
+    format!("<tool_call>\n{{\"name\": {name}, \"arguments\": {arguments}}}\n</tool_call>")
+}
+
 /// A piece of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Piece {

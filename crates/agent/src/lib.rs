@@ -1,11 +1,12 @@
 //! What to do with a message: intent, context, tools, answer.
 //!
-//! A message goes down this list: it is judged (`seam::Judge`), what bears on it is gathered through the other
+//! A message goes down this list: it is judged (`intent`), what bears on it is gathered through the other
 //! seams, `context` fits that into the model's window, `model` answers, `call` finds tool calls in the answer,
-//! `tools` run them, and `turn` is the loop around it. This crate knows no HTTP: `remote` implements its seams
-//! where they reach outside.
+//! `tools` run them, `turn` is the loop around it, and `keep` puts its steps into the store. This crate knows no HTTP:
+//! `remote` implements its seams where they reach outside.
 
 pub mod span;
+pub mod intent;
 pub mod seam;
 mod data;
 mod source;
@@ -15,7 +16,9 @@ pub mod event;
 pub mod context;
 pub mod tools;
 mod agent;
+mod gather;
 mod turn;
+pub mod keep;
 
 pub use agent::{Agent, Answer, Ask, Listener, RecordError, Recorder, Settings, TurnError, WebUse};
 pub use event::{LeftOut, Step, TurnEvent};

@@ -1,32 +1,11 @@
 //! What a turn needs from outside of this crate. The real parts are in `knowledge`, `store` and `remote`; tests
 //! bring their own.
 
+pub use crate::intent::{Intent, Judgement};
 use knowledge::passage::Hit;
+use knowledge::search::Query;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-
-/// What a message asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Intent {
-    /// Write, explain or change code.
-    Code,
-    /// Look it up on the web.
-    Search,
-    /// Talk.
-    Chat,
-}
-
-/// What was made of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Judgement {
-    /// What it asks for.
-    pub intent: Intent,
-    /// Between 0 and 1.
-    pub confidence: f32,
-    /// Whether the indexed code bears on it.
-    pub needs_code: bool,
-}
 
 /// Judges messages, in milliseconds.
 pub trait Judge: Send + Sync {
@@ -39,12 +18,35 @@ pub trait Knowledge: Send + Sync {
     /// The best passages for a query, best first, in the folder `within` if one is given.
     fn search(&self, query: &str, within: Option<&Path>, limit: usize) -> Result<Vec<Hit>, SeamError>;
 
-    /// The indexed folders, absolute.
-    fn roots(&self) -> Result<Vec<PathBuf>, SeamError>;
+    /// The text of an indexed file, and its folder. `path` is as passages show it, in the folder `within` if one is
+    /// given. What indexing leaves out, like secrets, and whatever lies outside cannot be read.
+    fn read(&self, path: &str, within: Option<&Path>) -> Result<(PathBuf, String), SeamError>;
+}
 
-    /// Whether the index holds the file `path` (relative, with `/`) of this root. What was left out of the index,
-    /// like files with secrets, is not to be read either.
-    fn holds(&self, root: &Path, path: &str) -> Result<bool, SeamError>;
+impl Knowledge for knowledge::Knowledge {
+    fn search(&self, query: &str, within: Option<&Path>, limit: usize) -> Result<Vec<Hit>, SeamError> {
+        let query = Query { project: within, ..Query::new(query, limit) };
+        let answer = self.search(&query).map_err(SeamError::of)?;
+        if let Some(note) = answer.note {
+            tracing::debug!(%note, "a search could be better");
+        }
+        Ok(answer.hits)
+    }
+
+    fn read(&self, path: &str, within: Option<&Path>) -> Result<(PathBuf, String), SeamError> {
+        let roots = match within {
+            Some(root) => vec![root.to_path_buf()],
+            None => self.roots().map_err(SeamError::of)?.into_iter().map(|root| root.path.into()).collect(),
+        };
+        let mut why = SeamError("no folder is indexed; `hone index add` indexes one".to_owned());
+        for root in roots {
+            match self.read(Path::new(path), Some(root.as_path())) {
+                Ok(text) => return Ok((root, text)),
+                Err(error) => why = SeamError::of(error),
+            }
+        }
+        Err(why)
+    }
 }
 
 /// A taught rule.
@@ -140,3 +142,9 @@ pub enum WebError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SeamError(pub String);
+
+impl SeamError {
+    fn of(error: impl std::fmt::Display) -> SeamError {
+        SeamError(error.to_string())
+    }
+}

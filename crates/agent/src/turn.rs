@@ -3,9 +3,10 @@
 use crate::agent::{Agent, Answer, Ask, Listener, Recorder, TurnError, WebUse};
 use crate::context::{Context, Parts};
 use crate::event::{Step, TurnEvent};
+use crate::gather::addresses;
 use crate::model::{Cancel, Choice, End, Heard, Message, Prompt, Role, ToolCall};
-use crate::seam::{Intent, Judgement};
-use crate::source::{Found, Source};
+use crate::seam::Judgement;
+use crate::source::Source;
 use crate::span::{Origin, Span};
 use crate::tools::{self, FetchPage, Output, ReadFile, Remember, SearchCode, Tool, View, WebSearch};
 use std::collections::HashSet;
@@ -13,8 +14,6 @@ use std::time::Instant;
 
 /// Bytes of an answer after which it is kept again.
 const PARTIAL: usize = 256;
-/// Longest query of a web search, in characters.
-const QUERY: usize = 400;
 
 impl Agent {
     /// Answers a message. Blocks until the answer is complete, has failed, or `cancel` was set.
@@ -51,19 +50,20 @@ impl Agent {
     }
 }
 
-struct Turn<'a> {
-    agent: &'a Agent,
-    ask: &'a Ask,
-    cancel: &'a Cancel,
-    recorder: &'a mut dyn Recorder,
-    listener: &'a mut dyn Listener,
+/// A turn on its way.
+pub(crate) struct Turn<'a> {
+    pub(crate) agent: &'a Agent,
+    pub(crate) ask: &'a Ask,
+    pub(crate) cancel: &'a Cancel,
+    pub(crate) recorder: &'a mut dyn Recorder,
+    pub(crate) listener: &'a mut dyn Listener,
     /// Web addresses that the user wrote or a search brought.
-    addresses: HashSet<String>,
+    pub(crate) addresses: HashSet<String>,
     /// What the answer begins with, whatever the model says.
-    opening: Vec<Span>,
+    pub(crate) opening: Vec<Span>,
 }
 
-impl<'a> Turn<'a> {
+impl Turn<'_> {
     fn run(&mut self) -> Result<Answer, TurnError> {
         let judgement = self.judge();
         let tools = self.agent.tools(self.ask.web);
@@ -95,81 +95,6 @@ impl<'a> Turn<'a> {
             }
         }
         unreachable!("the last step returns")
-    }
-
-    fn judge(&mut self) -> Judgement {
-        let mut judgement = self.agent.judge.judge(&self.ask.text);
-        let corrected = self.ask.intent.is_some();
-        if let Some(intent) = self.ask.intent {
-            let needs_code = judgement.needs_code || intent == Intent::Code;
-            judgement = Judgement { intent, confidence: 1.0, needs_code };
-        }
-        self.listener.hear(TurnEvent::Intent { judgement, corrected });
-        judgement
-    }
-
-    /// Everything that bears on the message. What cannot be had is told, and the turn goes on without it.
-    fn gather(&mut self, judgement: &Judgement) -> Parts<'a> {
-        let (agent, ask) = (self.agent, self.ask);
-        let project = ask.project.as_deref();
-        let rules = agent.rules.applying(&ask.text, project).unwrap_or_else(|error| {
-            self.notice(format!("The taught rules could not be read: {error}"));
-            Vec::new()
-        });
-        let mut passages = Vec::new();
-        if judgement.needs_code {
-            match agent.knowledge.search(&ask.text, project, agent.settings.passages) {
-                Ok(hits) => passages = hits.into_iter().map(Found::from).collect(),
-                Err(error) => self.notice(format!("The indexed code could not be searched: {error}")),
-            }
-        }
-        let (mut web, mut notes) = (Vec::new(), Vec::new());
-        if judgement.intent == Intent::Search {
-            match self.search() {
-                Ok(found) => web = found,
-                Err(why) => {
-                    // Said by hone itself, because a model may forget to.
-                    let note = format!("The web search failed: {why}.");
-                    self.opening = vec![Span::new(Origin::Tool, format!("{note}\n\n"))];
-                    notes.push(note + " Answer from what you know, and say that you did not look it up.");
-                }
-            }
-        }
-        Parts {
-            system: &agent.settings.system,
-            rules,
-            passages,
-            web,
-            notes,
-            history: &ask.history,
-            question: &ask.text,
-            tools: &[],
-            answer: agent.settings.max_tokens,
-        }
-    }
-
-    fn search(&mut self) -> Result<Vec<Found>, String> {
-        let words: Vec<&str> = self.ask.text.split_whitespace().collect();
-        let query: String = words.join(" ").chars().take(QUERY).collect();
-        let arguments = serde_json::json!({ "query": query });
-        let call = ToolCall { id: "search".to_owned(), name: "web_search".to_owned(), arguments };
-        if self.ask.web == WebUse::Off {
-            return Err("the web is switched off for this conversation".to_owned());
-        }
-        self.listener.hear(TurnEvent::Searching { query: query.clone(), asks: self.ask.web == WebUse::Ask });
-        if self.ask.web == WebUse::Ask && !self.listener.allows(&call) {
-            return Err("you did not allow it".to_owned());
-        }
-        let answer =
-            self.agent.web.search(&query, self.agent.settings.results).map_err(|error| error.to_string())?;
-        answer.notices.into_iter().for_each(|text| self.notice(text));
-        let found: Vec<Found> = answer.results.into_iter().map(Found::from).collect();
-        self.addresses.extend(found.iter().map(|found| found.source.place.clone()));
-        Ok(found)
-    }
-
-    fn notice(&mut self, text: String) {
-        self.listener.hear(TurnEvent::Notice { text });
     }
 
     /// Keeps and tells what the answer is made from.
@@ -264,17 +189,4 @@ impl<'a> Turn<'a> {
         }
         Ok(context.returned(message)?)
     }
-}
-
-/// Web addresses in what the user wrote.
-fn addresses(ask: &Ask) -> HashSet<String> {
-    let before = ask.history.iter().flat_map(|message| &message.spans);
-    let before = before.filter(|span| span.origin == Origin::User).map(|span| span.text.as_str());
-    let words = before.chain([ask.text.as_str()]).flat_map(str::split_whitespace);
-    let plain =
-        words.map(|word| word.trim_matches(['(', ')', '<', '>', '"', '\'', '`', ',', '.', ';', '!', '?']));
-    plain
-        .filter(|word| word.starts_with("https://") || word.starts_with("http://"))
-        .map(str::to_owned)
-        .collect()
 }

@@ -3,6 +3,7 @@
 mod adapter;
 mod data;
 mod knowledge;
+mod intent;
 mod score;
 mod train;
 mod verify;
@@ -11,6 +12,7 @@ pub(crate) use adapter::*;
 use clap::{ArgAction, Args, Parser, Subcommand};
 pub(crate) use data::{Build, Data, DataCommand, Fetch, Stats, View};
 use engine::import::Format;
+pub(crate) use intent::Intent;
 pub(crate) use knowledge::{Index, IndexAdd, IndexCommand, IndexRm, IndexStatus, Search};
 pub(crate) use score::Score;
 use std::net::IpAddr;
@@ -61,6 +63,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Score examples: their loss under a model and an adapter
     Score(Score),
+    /// Say what hone would do with a message: write code, search the web, or talk
+    Intent(Intent),
     /// Measure speed and memory
     Bench(Bench),
     /// List, switch, import, export and merge adapters
@@ -208,6 +212,9 @@ pub(crate) struct Bench {
     /// Measure training of an adapter on all linear layers instead
     #[arg(long)]
     pub(crate) train: bool,
+    /// Measure how often the intent of a message is judged right instead
+    #[arg(long, conflicts_with = "train")]
+    pub(crate) intent: bool,
     /// With --train: tokens of a sequence
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(2..))]
     pub(crate) seq: u32,

@@ -66,9 +66,11 @@ impl HeldOut {
         threads: Option<u32>,
     ) -> anyhow::Result<f64> {
         let device = engine::train::cpu(threads.or(app.config.threads).map(|n| n as usize))?;
+        let adapter_is_there = adapter.is_some();
         let mut scorer = Scorer::new(model.clone(), device, adapter)?;
         let progress = Progress::counting("examples", app.quiet);
-        progress.start("Measuring the loss", Some(self.len() as u64));
+        let with = if adapter_is_there { "with" } else { "without" };
+        progress.start(&format!("Measuring the loss {with} an adapter"), Some(self.len() as u64));
         let scores =
             score(&mut scorer, &self.tokens, &mut || false, &mut |done| progress.advance(done as u64))?;
         progress.finish();

@@ -6,6 +6,7 @@ mod bases;
 mod commands;
 mod config;
 mod flags;
+mod intent;
 mod held_out;
 mod interrupt;
 mod knowing;
@@ -47,6 +48,7 @@ fn run(flags: Flags) -> anyhow::Result<ExitCode> {
         Command::Train(flags) => commands::train::run(&app, &flags),
         Command::Verify(flags) => commands::verify::run(&app, &flags),
         Command::Score(flags) => commands::score::run(&app, &flags),
+        Command::Intent(flags) => commands::intent::run(&app, &flags),
         Command::Bench(flags) => commands::bench::run(&app, &flags),
         Command::Adapter(flags) => commands::adapter::run(&app, &flags),
         Command::Doctor(flags) => commands::doctor::run(&app, &flags),

@@ -5,6 +5,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, stderr};
 use std::sync::{Mutex, PoisonError};
 
+/// Things that are worth a line at every tenth.
+const MANY: u64 = 1000;
+
 /// Shows the progress of one piece of work after the other.
 pub(crate) struct Progress {
     form: Form,
@@ -64,6 +67,8 @@ impl hub::Progress for Progress {
             Form::Lines(lines) => {
                 let size = |n: u64| self.unit.map_or_else(|| bytes(n), |unit| format!("{n} {unit}"));
                 eprintln!("{what}{}", total.map(|n| format!(" ({})", size(n))).unwrap_or_default());
+                // A few things are done soon: the first line is enough.
+                let total = total.filter(|n| self.unit.is_none() || *n >= MANY);
                 *lock(lines) = Lines { what: what.into(), total, tenths: 0 };
             }
         }

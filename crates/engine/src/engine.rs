@@ -5,7 +5,7 @@ use crate::queue::Queue;
 use crate::scheduler::{Limits, Scheduler};
 use crate::sequence::Sequence;
 use crate::turns::{Gaps, Turns};
-use crate::{Event, Model, Request, Stats, SubmitError, Ticket, machine};
+use crate::{Constraint, Event, Model, Request, Stats, SubmitError, Ticket, machine};
 use kernels::cpu::{Cpu, CpuError, CpuOptions};
 use kernels::{Device, KV_BLOCK, KvFormat, KvShape, KvStore};
 use std::sync::{Arc, mpsc};
@@ -160,7 +160,17 @@ impl Engine {
         request: Request,
         on_event: impl FnMut(Event) + Send + 'static,
     ) -> Result<Ticket, SubmitError> {
-        let sequence = Sequence::new(request, &self.model, self.context, Box::new(on_event))?;
+        self.submit_formed(request, None, on_event)
+    }
+
+    /// The same for an answer that must have a form.
+    pub fn submit_formed(
+        &self,
+        request: Request,
+        form: Option<Constraint>,
+        on_event: impl FnMut(Event) + Send + 'static,
+    ) -> Result<Ticket, SubmitError> {
+        let sequence = Sequence::new(request, form, &self.model, self.context, Box::new(on_event))?;
         let ticket = Ticket::new(sequence.cancel_flag());
         self.queue.submit(sequence)?;
         Ok(ticket)

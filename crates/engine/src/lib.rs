@@ -13,6 +13,7 @@ pub mod embed;
 mod request;
 pub mod train;
 pub mod sampler;
+mod constraint;
 mod machine;
 mod sync;
 mod ticket;
@@ -23,6 +24,7 @@ mod cache;
 mod scheduler;
 mod engine;
 
+pub use constraint::{Constraint, ConstraintError};
 pub use engine::{Engine, EngineError, EngineOptions, Generation};
 pub use model::{Batch, Model, ModelError, ModelInfo, Scratch};
 pub use queue::Stats;

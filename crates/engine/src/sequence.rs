@@ -2,6 +2,7 @@
 
 use crate::adapter::{Adapter, Loaded};
 use crate::cache::CacheKey;
+use crate::constraint::Constraint;
 use crate::sampler::{SampleError, Sampler};
 use crate::text::{Decoder, Step, StopMatcher, Tokenizer};
 use crate::ticket::CancelFlag;
@@ -25,10 +26,23 @@ pub(crate) struct Sequence {
     sampler: Sampler,
     decoder: Decoder,
     stop: StopMatcher,
+    /// The form of the answer, and room for the logits that keep to it.
+    form: Option<(Constraint, Vec<f32>)>,
     usage: Usage,
     clock: Clock,
     cancel: CancelFlag,
     listener: Listener,
+}
+
+/// No next token.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AcceptError {
+    /// The logits have none.
+    #[error(transparent)]
+    Sample(#[from] SampleError),
+    /// The form could not be followed.
+    #[error("{0}")]
+    Form(String),
 }
 
 /// When a request passed its stations.
@@ -43,6 +57,7 @@ impl Sequence {
     /// Checks a request and makes it ready to wait.
     pub(crate) fn new(
         request: Request,
+        form: Option<Constraint>,
         model: &Model,
         context: usize,
         listener: Listener,
@@ -77,6 +92,7 @@ impl Sequence {
             sampler,
             decoder: Decoder::default(),
             stop: StopMatcher::new(&request.stop),
+            form: form.map(|form| (form, Vec::new())),
             usage: Usage { prompt_tokens: prompt, ..Usage::default() },
             clock: Clock { submitted: Instant::now(), admitted: None, first_token: None, last_token: None },
             cancel: CancelFlag::default(),
@@ -134,13 +150,23 @@ impl Sequence {
         &mut self,
         logits: &[f32],
         tokenizer: &Tokenizer,
-    ) -> Result<Option<FinishReason>, SampleError> {
+    ) -> Result<Option<FinishReason>, AcceptError> {
         if self.tokens.len() >= self.most {
             return Ok(Some(FinishReason::Length));
         }
+        let mut logits = logits;
+        if let Some((form, masked)) = &mut self.form {
+            if !form.mask(logits, tokenizer, masked).map_err(AcceptError::Form)? {
+                return Ok(Some(FinishReason::Stop));
+            }
+            logits = masked;
+        }
         let info = self.sampler.sample(logits, self.logprobs)?;
-        if !self.ignore_eos && tokenizer.is_end(info.id) {
+        if (!self.ignore_eos || self.form.is_some()) && tokenizer.is_end(info.id) {
             return Ok(Some(FinishReason::Stop));
+        }
+        if let Some((form, _)) = &mut self.form {
+            form.accept(info.id).map_err(AcceptError::Form)?;
         }
         let now = Instant::now();
         self.clock.first_token.get_or_insert(now);

@@ -2,13 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use store::{Request, Store, StoreError, Time};
 
 /// One request that left this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outgoing {
     /// `web_search`, `page`, `model`, `usage`.
     pub purpose: String,
+    /// `GET` or `POST`.
+    pub method: String,
     /// Where it went: scheme, host and path, without query.
     pub to: String,
     /// What it was about: the query, the address. Never a key.
@@ -84,4 +88,52 @@ impl Ledger for MemoryLedger {
     fn credits(&self, provider: &str) -> u64 {
         self.lock().credits.get(provider).copied().unwrap_or(0)
     }
+}
+
+/// How long an answer from the web counts as fresh.
+const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
+/// Where answers stand in the store's cache.
+const SPACE: &str = "web search";
+
+/// The ledger in the store. It keeps no query and no text, only where requests went and how large they were.
+pub struct StoreLedger(pub Arc<Store>);
+
+impl Ledger for StoreLedger {
+    fn outgoing(&self, request: &Outgoing) {
+        let Outgoing { purpose, method, to, bytes, .. } = request.clone();
+        told(self.0.outgoing().log(Request {
+            time: Time::now(),
+            purpose,
+            method,
+            address: to,
+            sent: bytes as u64,
+            received: 0,
+            status: None,
+            error: None,
+            millis: 0,
+            credits: 0.0,
+        }));
+    }
+
+    fn cached(&self, question: &str) -> Option<String> {
+        let (answer, _) = told(self.0.outgoing().cached(SPACE, question))??;
+        answer.as_str().map(str::to_owned)
+    }
+
+    fn cache(&self, question: &str, answer: &str) {
+        told(self.0.outgoing().cache(SPACE, question, &answer.into(), FRESH));
+    }
+
+    fn spent(&self, provider: &str, credits: u32) {
+        told(self.0.outgoing().charge(provider, credits.into()));
+    }
+
+    fn credits(&self, provider: &str) -> u64 {
+        told(self.0.outgoing().charged(provider)).map_or(0, |credits| credits.ceil() as u64)
+    }
+}
+
+/// A ledger that cannot be written is told, and keeps nobody from an answer.
+fn told<T>(result: Result<T, StoreError>) -> Option<T> {
+    result.inspect_err(|error| tracing::warn!(%error, "what goes out cannot be written down")).ok()
 }

@@ -19,7 +19,7 @@ mod model;
 
 pub use guard::{Network, System, is_public};
 pub use key::{Endpoint, EndpointError};
-pub use ledger::{Ledger, MemoryLedger, Outgoing};
+pub use ledger::{Ledger, MemoryLedger, Outgoing, StoreLedger};
 pub use model::{RemoteModel, RemoteOptions};
 pub use out::Out;
 pub use page::Pages;

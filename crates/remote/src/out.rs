@@ -101,7 +101,9 @@ impl Out {
         let mut to = request.url().clone();
         to.set_query(None);
         let bytes = request.body().and_then(|body| body.as_bytes()).map_or(0, <[u8]>::len);
-        let entry = Outgoing { purpose: purpose.to_owned(), to: to.into(), about: about.to_owned(), bytes };
+        let method = request.method().to_string();
+        let entry =
+            Outgoing { purpose: purpose.to_owned(), method, to: to.into(), about: about.to_owned(), bytes };
         tracing::info!(purpose, to = entry.to, bytes, "a request leaves this machine");
         self.ledger.outgoing(&entry);
         client.execute(request).await.map_err(network)

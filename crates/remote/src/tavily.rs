@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// Where it is, unless the user set another address.
-pub const BASE: &str = "https://api.tavily.com";
+const BASE: &str = "https://api.tavily.com";
 /// Bytes of an answer.
 const MOST_BYTES: usize = 4 << 20;
 /// Addresses in one extraction.

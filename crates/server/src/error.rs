@@ -3,6 +3,7 @@
 //! Handlers return [`ApiError`]. What comes from the engine becomes one here, so that the choice of status
 //! and code is in one place.
 
+use crate::turns::NotStarted;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -12,6 +13,7 @@ use learn::adapters::AdaptersError;
 use learn::dataset::DatasetError;
 use learn::train::TrainError;
 use serde::Serialize;
+use store::StoreError;
 use utoipa::{IntoResponses, ToSchema};
 
 /// A refusal: what was wrong, with which field, and what to do.
@@ -90,6 +92,20 @@ impl ApiError {
         ApiError::new(StatusCode::NOT_FOUND, INVALID, "model_not_found", message).param("model")
     }
 
+    pub(crate) fn no_embedding() -> Self {
+        let message = "this server was started without an embedding model";
+        ApiError::new(StatusCode::NOT_FOUND, INVALID, "model_not_found", message).param("model")
+    }
+
+    pub(crate) fn input_too_long(count: usize, window: usize) -> Self {
+        let message = format!(
+            "a text of input has {count} tokens and the model reads {window}: send shorter texts, or \
+             \"truncate\": true to embed the beginnings"
+        );
+        let code = "context_length_exceeded";
+        ApiError::new(StatusCode::BAD_REQUEST, INVALID, code, message).param("input")
+    }
+
     pub(crate) fn unknown_adapter(asked: &str) -> Self {
         let asked: String = asked.chars().take(80).collect();
         let message = format!("there is no adapter '{asked}' for this model; /v1/models lists what there is");
@@ -99,6 +115,11 @@ impl ApiError {
     pub(crate) fn no_home() -> Self {
         let message = "this server has no data folder, so it has no adapters and does not train";
         ApiError::new(StatusCode::NOT_FOUND, INVALID, "no_data_folder", message)
+    }
+
+    pub(crate) fn no_store() -> Self {
+        let message = "this server keeps no conversations";
+        ApiError::new(StatusCode::NOT_FOUND, INVALID, "no_store", message)
     }
 
     pub(crate) fn not_found(code: &'static str, message: impl Into<String>) -> Self {
@@ -242,6 +263,46 @@ impl From<TrainError> for ApiError {
             TrainError::NothingToResume => ApiError::not_found("run_not_found", message),
             TrainError::Adapters(error) => error.into(),
             _ => ApiError::new(StatusCode::BAD_REQUEST, INVALID, "training_failed", message),
+        }
+    }
+}
+
+/// Why a row could not be read or kept.
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        let message = error.to_string();
+        match error {
+            StoreError::Full(_) => {
+                ApiError::new(StatusCode::INSUFFICIENT_STORAGE, SERVER, "disk_full", message)
+            }
+            StoreError::NotFound { .. } => ApiError::not_found("not_found", message),
+            StoreError::Invalid(_) => {
+                ApiError::new(StatusCode::BAD_REQUEST, INVALID, "invalid_value", message)
+            }
+            StoreError::Busy => {
+                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, SERVER, "store_busy", message).retry_after(1)
+            }
+            _ => {
+                tracing::error!("{message}");
+                ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "store_failed", message)
+            }
+        }
+    }
+}
+
+/// Why a turn does not begin.
+impl From<NotStarted> for ApiError {
+    fn from(why: NotStarted) -> Self {
+        match why {
+            NotStarted::Busy => ApiError::conflict(
+                "turn_in_progress",
+                "this conversation is being answered; wait for the end or stop it",
+            ),
+            NotStarted::Full => ApiError::overloaded(),
+            NotStarted::Thread(error) => {
+                tracing::error!(%error, "cannot start a thread");
+                ApiError::internal()
+            }
         }
     }
 }

@@ -2,14 +2,19 @@
 //!
 //! A request goes down this list: a connection is accepted (`accept`), the gate lets it in (`gate`), the
 //! table finds its handler (`router`), the handler reads the body (`body`), asks the engine and answers
-//! (`openai`, `api`). Which adapter answers is looked up in `adapters`; `training` runs in the gaps between answers. What the handlers share is in `state`; every refusal is an [`error::ApiError`].
+//! (`openai`, `api`). Which adapter answers is looked up in `adapters`; `training` runs in the gaps between answers;
+//! `turns` are conversations being answered by the parts in `brain`. What the handlers share is in `state`; every refusal
+//! is an [`error::ApiError`].
 
 mod accept;
 mod adapters;
 mod api;
 mod body;
+mod brain;
 mod docs;
+mod embedding;
 pub mod error;
+mod event_log;
 mod gate;
 mod health;
 mod home;
@@ -26,8 +31,10 @@ mod stall;
 mod state;
 mod train_log;
 mod training;
+mod turns;
 
 pub use accept::{Address, Server, serve};
+pub use brain::Brain;
 pub use openapi::document as openapi_document;
 pub use options::{Home, Limits, ServeError, ServerOptions};
 pub use router::{Access, Route, app, routes};

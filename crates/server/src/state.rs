@@ -1,15 +1,20 @@
 //! What the handlers share.
 
 use crate::adapters::{Adapters, Choice};
+use crate::brain::Brain;
+use crate::embedding::Embedding;
 use crate::error::ApiError;
 use crate::metrics::Metrics;
 use crate::options::{Home, Limits};
 use crate::training::Training;
+use crate::turns::Turns;
 use engine::adapter::Loaded;
+use engine::embed::TextEncoder;
 use engine::{Engine, Model};
 use learn::adapters::AdaptersError;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
+use store::Store;
 use tokio::sync::Semaphore;
 
 /// The model that is served: its public name, and the engine once it is loaded.
@@ -22,6 +27,10 @@ struct Served {
     /// `None` where there is no data folder: then there are no adapters and no training.
     adapters: Option<Arc<Adapters>>,
     training: Training,
+    /// `None` where conversations are not kept.
+    brain: OnceLock<Brain>,
+    turns: Arc<Turns>,
+    embedding: OnceLock<Arc<Embedding>>,
 }
 
 /// How far loading has come.
@@ -47,7 +56,41 @@ impl AppState {
 
     fn make(name: String, adapters: Option<Arc<Adapters>>) -> Self {
         let phase = RwLock::new(Phase::Loading);
-        AppState(Arc::new(Served { name, phase, adapters, training: Training::default() }))
+        AppState(Arc::new(Served {
+            name,
+            phase,
+            adapters,
+            training: Training::default(),
+            brain: OnceLock::new(),
+            turns: Arc::default(),
+            embedding: OnceLock::new(),
+        }))
+    }
+
+    /// From now on conversations are kept, and answered with these parts. Only the first call counts.
+    pub fn with_brain(self, brain: Brain) -> Self {
+        let _ = self.0.brain.set(brain);
+        self
+    }
+
+    /// Asks all turns of conversations to end; what they have said is kept.
+    pub fn stop_turns(&self) {
+        self.0.turns.stop();
+    }
+
+    /// Serves embeddings under `name`, by a model that `open` opens at the first request for them. The error of
+    /// `open` is what the client sees. Only the first call counts.
+    pub fn embed_with(
+        &self,
+        name: impl Into<String>,
+        open: impl Fn() -> Result<Arc<TextEncoder>, String> + Send + Sync + 'static,
+    ) {
+        let embedding = Embedding::new(name.into(), Box::new(open));
+        let _ = self.0.embedding.set(Arc::new(embedding));
+    }
+
+    pub(crate) fn embedding(&self) -> Result<Arc<Embedding>, ApiError> {
+        self.0.embedding.get().cloned().ok_or_else(ApiError::no_embedding)
     }
 
     /// Asks the training run, if there is one, to write a checkpoint and stop.
@@ -120,12 +163,14 @@ pub(crate) struct Shared {
     pub(crate) body_budget: Semaphore,
     /// Prompts that may be rendered and tokenised at the same time: it is work for a processor.
     pub(crate) tokenising: Arc<Semaphore>,
+    pub(crate) turns: Arc<Turns>,
 }
 
 impl Shared {
     pub(crate) fn new(served: AppState, limits: Limits) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Shared {
+            turns: Arc::clone(&served.0.turns),
             served,
             limits,
             metrics: Metrics::default(),
@@ -181,6 +226,23 @@ impl Shared {
             })
         };
         self.tokenise(choose).await
+    }
+
+    /// The parts of the agent, or the error that a client should see.
+    pub(crate) fn brain(&self) -> Result<Brain, ApiError> {
+        self.served.0.brain.get().cloned().ok_or_else(ApiError::no_store)
+    }
+
+    /// Works with the store on a thread that may wait for the disk.
+    pub(crate) async fn with_store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let store = self.brain()?.store;
+        tokio::task::spawn_blocking(move || work(&store)).await.map_err(|error| {
+            tracing::error!(%error, "work with the store panicked");
+            ApiError::internal()
+        })?
     }
 
     /// The adapters, or the error that a client should see.

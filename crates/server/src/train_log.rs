@@ -1,19 +1,16 @@
-//! What a run has said so far, for those who look and those who listen. A listener that comes late, or comes back, hears
-//! everything from the beginning or from where it was.
+//! Where a training run is, and what it has said so far.
 
-use crate::sse::numbered;
-use axum::body::Bytes;
+use crate::event_log::EventLog;
 use learn::train::{Event, Metric, Plan};
 use serde::Serialize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
 use utoipa::ToSchema;
 
 /// The log of one run.
+#[derive(Default)]
 pub(crate) struct Log {
-    state: Mutex<State>,
-    /// Number of events so far.
-    count: watch::Sender<usize>,
+    standing: Mutex<Standing>,
+    pub(crate) events: EventLog,
 }
 
 /// How far a run is.
@@ -143,38 +140,15 @@ pub(crate) enum TrainEvent {
     Stopped {},
 }
 
-#[derive(Default)]
-struct State {
-    standing: Standing,
-    events: Vec<Bytes>,
-}
-
-impl Default for Log {
-    fn default() -> Log {
-        Log { state: Mutex::default(), count: watch::Sender::new(0) }
-    }
-}
-
 impl Log {
     /// Where the run is.
     pub(crate) fn standing(&self) -> Standing {
-        self.lock().standing.clone()
+        self.lock().clone()
     }
 
     /// Whether it is over.
     pub(crate) fn is_ended(&self) -> bool {
-        self.lock().standing.state.is_ended()
-    }
-
-    /// Hears of new events.
-    pub(crate) fn watch(&self) -> watch::Receiver<usize> {
-        self.count.subscribe()
-    }
-
-    /// The events from number `from` on, as they are sent, and whether they are all that will come.
-    pub(crate) fn since(&self, from: usize) -> (Vec<Bytes>, bool) {
-        let state = self.lock();
-        (state.events.iter().skip(from).cloned().collect(), state.standing.state.is_ended())
+        self.lock().state.is_ended()
     }
 
     pub(crate) fn remark(&self, text: &str) {
@@ -182,7 +156,7 @@ impl Log {
     }
 
     pub(crate) fn stopping(&self) {
-        let state = &mut self.lock().standing.state;
+        let state = &mut self.lock().state;
         if matches!(state, Phase::Preparing | Phase::Running) {
             *state = Phase::Stopping;
         }
@@ -214,7 +188,7 @@ impl Log {
     pub(crate) fn event(&self, event: &Event<'_>) {
         match event {
             Event::Pack { rows: (done, all), .. } => {
-                self.lock().standing.step_share = *done as f64 / (*all).max(1) as f64;
+                self.lock().step_share = *done as f64 / (*all).max(1) as f64;
             }
             Event::Step { metric, tokens_per_second, seconds_left } => {
                 let step = TrainStep::new(metric, *tokens_per_second, *seconds_left);
@@ -224,7 +198,7 @@ impl Log {
             }
             Event::Writing => {}
             Event::Saved => {
-                let step = self.lock().standing.step;
+                let step = self.lock().step;
                 self.put("saved", TrainEvent::Saved { step }, |_| {});
             }
         }
@@ -250,16 +224,17 @@ impl Log {
     }
 
     fn put(&self, name: &str, event: TrainEvent, change: impl FnOnce(&mut Standing)) {
-        let mut state = self.lock();
-        let id = state.events.len();
-        state.events.push(numbered(id, name, &event).into());
-        change(&mut state.standing);
-        drop(state);
-        self.count.send_replace(id + 1);
+        let mut standing = self.lock();
+        change(&mut standing);
+        // Under the lock, so that events stand in the order of what they tell.
+        self.events.put(name, &event);
+        if standing.state.is_ended() {
+            self.events.end();
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

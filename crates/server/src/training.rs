@@ -1,6 +1,7 @@
 //! One training run at a time, in the gaps between answers: what `hone train` does, on the served copy of the weights.
 
 use crate::adapters::Adapters;
+use crate::event_log::{EventLog, Logged};
 use crate::train_log::{Ended, Log};
 use engine::Engine;
 use learn::dataset::Chosen;
@@ -107,6 +108,12 @@ impl Training {
             // It catches its own panics.
             let _ = thread.join();
         }
+    }
+}
+
+impl Logged for Session {
+    fn log(&self) -> &EventLog {
+        &self.log.events
     }
 }
 

@@ -281,7 +281,8 @@ fn the_request_has_the_fields_of_a_recipe() {
         fields.keys().filter(|field| !["data", "name"].contains(&field.as_str())).collect();
     let recipe = serde_json::to_value(Recipe::default()).unwrap();
     let mut known: Vec<&String> = recipe.as_object().unwrap().keys().collect();
-    (asked.sort(), known.sort());
+    asked.sort();
+    known.sort();
     assert_eq!(asked, known);
     for (field, about) in fields {
         // `layers` and the like have no default; what has one has the recipe's.

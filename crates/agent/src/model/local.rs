@@ -1,10 +1,14 @@
 //! The engine on this machine as a model.
 
-use super::{Cancel, End, Finish, Heard, Message, Model, ModelError, Prompt, Role, Timings, ToolCall, Usage};
-use crate::call::{CallParser, Piece};
+use super::{
+    Cancel, Choice, End, Finish, Heard, Message, Model, ModelError, Prompt, Role, Timings, ToolCall,
+    ToolSpec, Usage,
+};
+use crate::call::{self, CallParser, Piece};
 use engine::adapter::Loaded;
 use engine::text::Special;
-use engine::{Engine, Event, FinishReason, Request, SubmitError};
+use engine::{Constraint, Engine, Event, FinishReason, Request, SubmitError};
+use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -29,8 +33,16 @@ impl LocalModel {
 
     fn request(&self, prompt: &Prompt) -> Result<Request, ModelError> {
         let model = self.engine.model();
-        let messages: Vec<_> = with_tools(prompt).iter().map(written).collect();
-        let tokens = model.chat_prompt(&messages).map_err(|error| ModelError::Refused(error.to_string()))?;
+        let tools: Vec<Value> = match prompt.choice {
+            Choice::None => Vec::new(),
+            _ => prompt.tools.iter().map(ToolSpec::json).collect(),
+        };
+        let mut messages: Vec<_> = prompt.messages.iter().map(written).collect();
+        if !tools.is_empty() && !model.takes_tools() {
+            tell(&mut messages, &tools);
+        }
+        let tokens = model.chat_prompt_with_tools(&messages, &tools);
+        let tokens = tokens.map_err(|error| ModelError::Refused(error.to_string()))?;
         let default = engine::Sampling::default();
         let asked = prompt.sampling;
         Ok(Request {
@@ -50,6 +62,32 @@ impl LocalModel {
     }
 }
 
+/// Puts the tools into the system message.
+fn tell(messages: &mut Vec<engine::text::Message>, tools: &[Value]) {
+    let instructions = call::instructions(tools);
+    match messages.first_mut() {
+        Some(first) if first.role == "system" => {
+            first.content = format!("{}\n\n{instructions}", first.content)
+        }
+        _ => messages.insert(0, engine::text::Message { role: "system".to_owned(), content: instructions }),
+    }
+}
+
+/// The form of a call, where one is asked for.
+fn form(model: &engine::Model, prompt: &Prompt) -> Result<Option<Constraint>, ModelError> {
+    let asked = |tool: &&ToolSpec| match &prompt.choice {
+        Choice::Auto | Choice::None => false,
+        Choice::Required => true,
+        Choice::Named(name) => tool.name == *name,
+    };
+    let tools: Vec<_> = prompt.tools.iter().filter(asked).collect();
+    if tools.is_empty() {
+        return Ok(None);
+    }
+    let tools: Vec<_> = tools.iter().map(|tool| (tool.name.clone(), tool.parameters.clone())).collect();
+    model.tool_call(&tools).map(Some).map_err(|error| ModelError::Refused(error.to_string()))
+}
+
 impl Model for LocalModel {
     fn name(&self) -> &str {
         &self.name
@@ -67,7 +105,9 @@ impl Model for LocalModel {
     fn ask(&self, prompt: &Prompt, cancel: &Cancel, hear: &mut dyn FnMut(Heard)) -> Result<End, ModelError> {
         let (sender, events) = mpsc::channel();
         let request = self.request(prompt)?;
-        let ticket = self.engine.submit(request, move |event| drop(sender.send(event))).map_err(refused)?;
+        let form = form(self.engine.model(), prompt)?;
+        let sent = move |event| drop(sender.send(event));
+        let ticket = self.engine.submit_formed(request, form, sent).map_err(refused)?;
         let mut calls = CallParser::new(prompt.tools.iter().map(|tool| tool.name.as_str()));
         let mut called = false;
         let mut tell = |pieces: Vec<Piece>| {
@@ -97,11 +137,6 @@ impl Model for LocalModel {
     }
 }
 
-/// The prompt's messages, with the tools in the system message.
-fn with_tools(prompt: &Prompt) -> Vec<Message> {
-    prompt.messages.clone()
-}
-
 /// A message as the template takes it: calls are written as the model wrote them.
 fn written(message: &Message) -> engine::text::Message {
     let role = match message.role {
@@ -112,9 +147,8 @@ fn written(message: &Message) -> engine::text::Message {
     };
     let mut content = message.text();
     for ToolCall { name, arguments, .. } in &message.calls {
-        let call = serde_json::json!({"name": name, "arguments": arguments});
         let line = if content.is_empty() { "" } else { "\n" };
-        content.push_str(&format!("{line}<tool_call>\n{call}\n</tool_call>"));
+        content.push_str(&format!("{line}{}", call::written(name, arguments)));
     }
     engine::text::Message { role: role.to_owned(), content }
 }

@@ -1,12 +1,23 @@
-//! `read_file` stays inside the indexed folders.
+//! `read_file` stays inside the indexed folders: with the real index.
 
 use crate::make::*;
 use agent::model::Line;
 use agent::*;
 use serde_json::{Value, json};
 use std::fs;
+use std::path::Path;
+use std::sync::Arc;
 
-fn read(rims: Rims, arguments: Value) -> (String, bool) {
+/// An index of one folder, in another one.
+fn indexed(root: &Path) -> (Arc<knowledge::Knowledge>, tempfile::TempDir) {
+    let home = tempfile::tempdir().unwrap();
+    let index = knowledge::Knowledge::open(&home.path().join("index.db"), None).unwrap();
+    index.add(root, &Default::default(), &mut |_| true).unwrap();
+    (Arc::new(index), home)
+}
+
+fn read(index: &Arc<knowledge::Knowledge>, arguments: Value) -> (String, bool) {
+    let rims = Rims { index: Some(index.clone()), ..Rims::default() };
     let played = play(rims, ask("hi"), [Line::call("read_file", arguments), Line::text("ok")]);
     let step = played.kept.steps.into_iter().find_map(|step| match step {
         Step::Returned { message, ok, .. } => Some((message.text(), ok)),
@@ -20,10 +31,10 @@ fn lines_of_indexed_files_are_read() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("src")).unwrap();
     fs::write(folder.path().join("src/a.rs"), "one\ntwo\nthree\n").unwrap();
-    let rims = || Rims { roots: vec![folder.path().into()], ..Rims::default() };
-    let (text, ok) = read(rims(), json!({"path": "src/a.rs", "first_line": 2, "last_line": 3}));
+    let (index, _home) = indexed(folder.path());
+    let (text, ok) = read(&index, json!({"path": "src/a.rs", "first_line": 2, "last_line": 3}));
     assert!(ok && text.contains("place=\"src/a.rs:2-3\"") && text.contains(">\ntwo\nthree\n<"), "{text}");
-    let (text, ok) = read(rims(), json!({"path": "src/a.rs", "first_line": 9}));
+    let (text, ok) = read(&index, json!({"path": "src/a.rs", "first_line": 9}));
     assert!(!ok && text.contains("has 3 lines"), "{text}");
 }
 
@@ -36,7 +47,7 @@ fn nothing_else_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     fs::create_dir(root.join("src")).unwrap();
-    fs::write(root.join("secret.env"), "TOP SECRET").unwrap();
+    fs::write(root.join(".env"), "TOP SECRET").unwrap();
     fs::write(root.join("big"), "TOP SECRET".repeat(200_000)).unwrap();
     fs::write(root.join("binary"), b"TOP SECRET\0").unwrap();
     symlink(outside.path().join("key"), root.join("link")).unwrap();
@@ -45,10 +56,11 @@ fn nothing_else_is_read() {
     rustix_fifo(&root.join("pipe"));
     let absolute = outside.path().join("key").to_string_lossy().into_owned();
     let name = outside.path().file_name().unwrap().to_string_lossy().into_owned();
+    let (index, _home) = indexed(root);
     let mut paths: Vec<String> = [
         "link",
         "way/key",
-        "secret.env",
+        ".env",
         "big",
         "binary",
         "pipe",
@@ -72,8 +84,7 @@ fn nothing_else_is_read() {
             .map(str::to_owned),
     );
     for path in paths {
-        let rims = Rims { roots: vec![root.into()], ..Rims::default() };
-        let (text, ok) = read(rims, json!({ "path": path }));
+        let (text, ok) = read(&index, json!({ "path": path }));
         assert!(!ok && !text.contains("TOP"), "{path}: {text}");
     }
 }
@@ -93,26 +104,22 @@ fn a_race_of_links_leads_nowhere() {
     fs::write(outside.path().join("file"), "TOP SECRET").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().to_owned();
-    fs::create_dir(root.join("real")).unwrap();
-    fs::write(root.join("real/file"), "harmless").unwrap();
+    fs::create_dir(root.join("dir")).unwrap();
+    fs::write(root.join("dir/file"), "harmless").unwrap();
     std::os::unix::fs::symlink(outside.path(), root.join("evil")).unwrap();
-    std::os::unix::fs::symlink("real", root.join("dir")).unwrap();
+    let (index, _home) = indexed(&root);
     let stop = AtomicBool::new(false);
     let (mut good, mut tried) = (0, 0);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
-                for target in ["real", "evil"] {
-                    let new = root.join("new");
-                    let _ = fs::remove_file(&new);
-                    std::os::unix::fs::symlink(target, &new).unwrap();
-                    fs::rename(&new, root.join("dir")).unwrap();
+                for (from, to) in [("dir", "away"), ("evil", "dir"), ("dir", "evil"), ("away", "dir")] {
+                    fs::rename(root.join(from), root.join(to)).unwrap();
                 }
             }
         });
         while tried < 2000 {
-            let rims = Rims { roots: vec![root.clone()], ..Rims::default() };
-            let (text, ok) = read(rims, json!({"path": "dir/file"}));
+            let (text, ok) = read(&index, json!({"path": "dir/file"}));
             assert!(!text.contains("TOP"), "{text}");
             good += usize::from(ok);
             tried += 1;

@@ -3,4 +3,5 @@
 mod context;
 mod make;
 mod files;
+mod kept;
 mod loops;

@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct Rims {
     pub(crate) intent: Option<Judgement>,
     pub(crate) hits: Vec<Hit>,
-    pub(crate) roots: Vec<PathBuf>,
+    /// A real index, for what reads files.
+    pub(crate) index: Option<Arc<knowledge::Knowledge>>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) web: Option<Result<WebResults, WebError>>,
     pub(crate) page: Option<Page>,
@@ -31,11 +32,9 @@ impl Knowledge for Rims {
         self.queries.lock().unwrap().push(format!("code: {query}"));
         Ok(self.hits.iter().take(limit).cloned().collect())
     }
-    fn roots(&self) -> Result<Vec<PathBuf>, SeamError> {
-        Ok(self.roots.clone())
-    }
-    fn holds(&self, root: &Path, path: &str) -> Result<bool, SeamError> {
-        Ok(root.join(path).symlink_metadata().is_ok() && !path.contains("secret"))
+    fn read(&self, path: &str, within: Option<&Path>) -> Result<(PathBuf, String), SeamError> {
+        let index = self.index.as_ref().ok_or_else(|| SeamError("nothing is indexed".into()))?;
+        Knowledge::read(&**index, path, within)
     }
 }
 

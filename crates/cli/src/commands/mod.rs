@@ -6,6 +6,7 @@ pub(crate) mod chat;
 pub(crate) mod data;
 pub(crate) mod doctor;
 pub(crate) mod index;
+pub(crate) mod intent;
 pub(crate) mod list;
 pub(crate) mod pull;
 pub(crate) mod rm;

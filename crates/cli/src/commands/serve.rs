@@ -6,6 +6,8 @@ use crate::loading::{self, Chosen};
 use crate::output;
 use anyhow::{Context, anyhow};
 use engine::EngineOptions;
+use engine::embed::Options;
+use hub::catalog::EMBEDDING;
 use server::{AppState, Home, Server, ServerOptions};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -27,6 +29,7 @@ async fn serve(app: &App, flags: &Serve, chosen: Chosen) -> anyhow::Result<ExitC
     }
 
     let state = AppState::with_home(chosen.name.clone(), home(app, flags, &chosen)?);
+    serve_embeddings(app, &state)?;
     let (broken, load_failed) = oneshot::channel();
     start_loading(chosen, options(app, flags), state.clone(), (flags.adapter.is_some(), app.quiet), broken);
 
@@ -43,6 +46,17 @@ async fn serve(app: &App, flags: &Serve, chosen: Chosen) -> anyhow::Result<ExitC
     server.run(state.clone(), end).await;
     tokio::task::block_in_place(|| state.join_training());
     failure.map_or(Ok(ExitCode::SUCCESS), Err)
+}
+
+/// Opens the embedding model when somebody asks for it, also where it is pulled after the start.
+fn serve_embeddings(app: &App, state: &AppState) -> anyhow::Result<()> {
+    let (library, threads) = (app.library()?, app.config.threads.map(|n| n as usize));
+    state.embed_with(EMBEDDING, move || {
+        let model = library.get(EMBEDDING).map_err(|error| error.to_string())?;
+        let options = Options { threads, ..Options::default() };
+        loading::open_encoder(&model, options).map(Arc::new).map_err(|error| format!("{error:#}"))
+    });
+    Ok(())
 }
 
 fn listen_on(app: &App, flags: &Serve) -> ServerOptions {

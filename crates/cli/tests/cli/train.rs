@@ -4,7 +4,7 @@ use crate::support::{Hone, tiny};
 use serde_json::Value;
 
 /// Questions with short answers.
-fn rows(hone: &Hone, count: usize) -> String {
+pub(crate) fn rows(hone: &Hone, count: usize) -> String {
     let row = |n: usize| format!("{{\"prompt\": \"number {n}?\", \"completion\": \"yes {}\"}}\n", n % 3);
     let path = hone.folder.path().join("rows.jsonl");
     std::fs::write(&path, (0..count).map(row).collect::<String>()).unwrap();
@@ -97,6 +97,9 @@ fn a_job_for_another_machine_is_complete() {
     let job: Value = serde_json::from_slice(&std::fs::read(folder.join("job.json")).unwrap()).unwrap();
     assert_eq!((job["rank"].as_u64(), job["accumulation"].as_u64()), (Some(16), Some(48)));
     assert_eq!(job["target_modules"].as_array().unwrap().len(), 7);
+    let file = engine::gguf::Gguf::open(&tiny("qwen2")).unwrap();
+    let template: Option<&str> = file.metadata().find("tokenizer.chat_template").unwrap();
+    assert_eq!(job["chat_template"].as_str(), template, "chats are written as they are when they are served");
     assert!(
         hone.fails(
             1,
@@ -104,4 +107,61 @@ fn a_job_for_another_machine_is_complete() {
         )
         .contains("not empty")
     );
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_keeps_what_is_done_and_resuming_ends_in_the_same_bytes() {
+    use std::io::{BufRead, BufReader};
+    let hone = Hone::new();
+    let (model, data) = (tiny("llama").display().to_string(), rows(&hone, 40));
+    let words = ["train", "--data", &data, "--model", &model, "--steps", "300", "--accumulation", "8"];
+    let words = [&words[..], &["--max-seq", "128", "--rank", "4", "--dropout", "0.1"]].concat();
+    let adapter = |report: &Value| {
+        let id = report["adapter"].as_str().unwrap();
+        std::fs::read(hone.home().join("adapters").join(id).join("adapter.gguf")).unwrap()
+    };
+    let whole = hone.json(&[&words[..], &["--json", "-q"]].concat());
+
+    let mut child = hone.command(&words).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(said.any(|line| line.starts_with("step 3:")));
+    crate::support::signal("INT", child.id());
+    assert!(said.any(|line| line.contains("hone train --resume")));
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let resumed = hone.json(&["train", "--resume", "--json", "-q"]);
+    assert_eq!(resumed["steps"], 300);
+    assert!(adapter(&resumed) == adapter(&whole));
+}
+
+#[test]
+fn a_recipe_gives_what_no_flag_does() {
+    let hone = Hone::new();
+    let (model, data) = (tiny("llama").display().to_string(), rows(&hone, 20));
+    let recipe = |name: &str, text: &str| {
+        let path = hone.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let toml = recipe("r.toml", "rank = 2\nsteps = 9\naccumulation = 4\nmax_seq = 128\nloss_on = \"all\"\n");
+    let json = recipe(
+        "r.json",
+        "{\"rank\": 2, \"steps\": 9, \"accumulation\": 4, \"max_seq\": 128, \"loss_on\": \"all\"}",
+    );
+    for path in [&toml, &json] {
+        let words = ["train", "--data", &data, "--model", &model, "--recipe", path, "--steps", "2"];
+        let report = hone.json(&[&words[..], &["--json", "-q"]].concat());
+        assert_eq!(report["steps"], 2, "flags go before");
+        let id = report["adapter"].as_str().unwrap();
+        let shown = hone.json(&["adapter", "show", id, "--json"]);
+        assert_eq!((&shown["recipe"]["rank"], &shown["recipe"]["loss_on"]), (&2.into(), &"all".into()));
+        // Where it is from stands with it: base, data, settings and scores.
+        assert_eq!(shown["examples"].as_str(), Some(data.as_str()));
+        assert_eq!(shown["data"].as_str().map(str::len), Some(64));
+        assert_eq!(shown["base"]["sha256"].as_str().map(str::len), Some(64));
+        assert!(shown["scores"]["valid_loss"].is_f64() && shown["parent"].is_null(), "{shown}");
+    }
+    let wrong = recipe("wrong.toml", "rnak = 2\n");
+    let said = hone.fails(1, &["train", "--data", &data, "--model", &model, "--recipe", &wrong]);
+    assert!(said.contains("wrong.toml") && said.contains("rnak"), "{said}");
 }

@@ -15,11 +15,14 @@ pub use forward::{Batch, Scratch};
 pub use info::ModelInfo;
 pub use work::Work;
 
+use crate::constraint::{Constraint, ConstraintError, Forms};
 use crate::gguf::Gguf;
 use crate::text::{ChatTemplate, Message, TextError, Tokenizer};
 use crate::train::Example;
 use rope::Rope;
+use serde_json::Value;
 use std::path::Path;
+use std::sync::OnceLock;
 use weights::Weights;
 
 /// A model that is ready to compute. It is read-only: share it as an `Arc`.
@@ -34,6 +37,8 @@ pub struct Model {
     config: Config,
     pub(crate) weights: Weights,
     pub(crate) rope: Rope,
+    /// Made when the first answer must have a form.
+    forms: OnceLock<Result<Forms, ConstraintError>>,
 }
 
 impl Model {
@@ -55,7 +60,7 @@ impl Model {
         }
         let template = ChatTemplate::from_gguf(metadata)?;
         let info = ModelInfo::new(file, &config, rows);
-        Ok(Model { info, tokenizer, template, config, weights, rope })
+        Ok(Model { info, tokenizer, template, config, weights, rope, forms: OnceLock::new() })
     }
 
     /// Hyperparameters.
@@ -66,17 +71,52 @@ impl Model {
     /// A conversation as tokens, up to where the assistant's next answer begins. A file without a template
     /// gets ChatML. The token that begins a text comes once where the model wants one.
     pub fn chat_prompt(&self, messages: &[Message]) -> Result<Vec<u32>, TextError> {
-        self.rendered(messages, true)
+        self.rendered(messages, &[], true)
+    }
+
+    /// The same with tools that the model may call, as the OpenAI API describes them. The template writes them down
+    /// where it can, see [`Model::takes_tools`].
+    pub fn chat_prompt_with_tools(
+        &self,
+        messages: &[Message],
+        tools: &[Value],
+    ) -> Result<Vec<u32>, TextError> {
+        self.rendered(messages, tools, true)
+    }
+
+    /// Whether the template tells the model about tools. Where it does not, a message has to.
+    pub fn takes_tools(&self) -> bool {
+        self.template.as_ref().is_some_and(ChatTemplate::takes_tools)
+    }
+
+    /// The form of any JSON object.
+    pub fn json_object(&self) -> Result<Constraint, ConstraintError> {
+        self.forms()?.object()
+    }
+
+    /// The form that a JSON schema describes.
+    pub fn json_schema(&self, schema: &Value) -> Result<Constraint, ConstraintError> {
+        self.forms()?.schema(schema)
+    }
+
+    /// The form of a call of one of these tools, by names and schemas of arguments:
+    /// `{"name": "…", "arguments": {…}}`.
+    pub fn tool_call(&self, tools: &[(String, Value)]) -> Result<Constraint, ConstraintError> {
+        self.forms()?.call(tools)
+    }
+
+    fn forms(&self) -> Result<&Forms, ConstraintError> {
+        self.forms.get_or_init(|| Forms::new(&self.tokenizer)).as_ref().map_err(Clone::clone)
     }
 
     /// A conversation to learn from: its tokens as they are when it is served, and which of them the assistant wrote.
     /// The token that ends a turn is one of those, what the template writes after it is not.
     pub fn chat_example(&self, messages: &[Message]) -> Result<Example, TextError> {
-        let tokens = self.rendered(messages, false)?;
+        let tokens = self.rendered(messages, &[], false)?;
         let mut supervised = vec![false; tokens.len()];
         for (i, _) in messages.iter().enumerate().filter(|(_, message)| message.role == "assistant") {
             let (before, through) =
-                (self.rendered(&messages[..i], true)?, self.rendered(&messages[..=i], false)?);
+                (self.rendered(&messages[..i], &[], true)?, self.rendered(&messages[..=i], &[], false)?);
             // The answer's first letters may have become one token with the last of what stands before.
             let start = before.iter().zip(&through).take_while(|(a, b)| a == b).count();
             let control = |id: &u32| self.tokenizer.is_control(*id);
@@ -110,9 +150,16 @@ impl Model {
         Ok(self.with_bos(tokens))
     }
 
-    fn rendered(&self, messages: &[Message], add_generation_prompt: bool) -> Result<Vec<u32>, TextError> {
+    fn rendered(
+        &self,
+        messages: &[Message],
+        tools: &[Value],
+        add_generation_prompt: bool,
+    ) -> Result<Vec<u32>, TextError> {
         let rendered = match &self.template {
-            Some(template) => template.render(&self.tokenizer, messages, add_generation_prompt)?,
+            Some(template) => {
+                template.render_with_tools(&self.tokenizer, messages, tools, add_generation_prompt)?
+            }
             None => ChatTemplate::chatml().render(&self.tokenizer, messages, add_generation_prompt)?,
         };
         Ok(self.with_bos(rendered))

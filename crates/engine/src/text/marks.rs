@@ -12,14 +12,15 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    /// Chooses a mark that occurs neither in the messages nor in the template nor in a control token.
+    /// Chooses a mark that occurs neither in the messages nor in the template nor in the tools nor in a control token.
     pub(super) fn new(
         tokenizer: &Tokenizer,
         template: &str,
         messages: &[Message],
+        tools: &str,
     ) -> Result<Self, TextError> {
         let contents = messages.iter().map(|message| message.content.as_str());
-        let texts = contents.chain(tokenizer.spelled()).chain([template]);
+        let texts = contents.chain(tokenizer.spelled()).chain([template, tools]);
         let used: HashSet<char> = texts.flat_map(str::chars).filter(|&c| is_private_use(c)).collect();
         let mark = private_use().find(|c| !used.contains(c)).ok_or(TextError::NoMarker)?;
         Ok(Marks { mark })

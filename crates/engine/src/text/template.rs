@@ -66,6 +66,11 @@ impl ChatTemplate {
         Ok(ChatTemplate { source: source.to_owned() })
     }
 
+    /// The template itself.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     /// The tokens of a conversation, with [`Tokenizer::bos`] in front once, where the model wants it.
     /// `add_generation_prompt` ends them where the assistant's next answer begins.
     pub fn render(
@@ -74,23 +79,43 @@ impl ChatTemplate {
         messages: &[Message],
         add_generation_prompt: bool,
     ) -> Result<Vec<u32>, TextError> {
+        self.render_with_tools(tokenizer, messages, &[], add_generation_prompt)
+    }
+
+    /// Whether the template writes down which tools there are.
+    pub fn takes_tools(&self) -> bool {
+        self.source.contains("tools")
+    }
+
+    /// The same with `tools`, as the OpenAI API describes them. Their texts are text, too.
+    pub fn render_with_tools(
+        &self,
+        tokenizer: &Tokenizer,
+        messages: &[Message],
+        tools: &[Value],
+        add_generation_prompt: bool,
+    ) -> Result<Vec<u32>, TextError> {
         if let Some(message) = messages.iter().find(|message| !ROLES.contains(&message.role.as_str())) {
             return Err(TextError::Role(message.role.clone()));
         }
-        let marks = Marks::new(tokenizer, &self.source, messages)?;
+        let written = Value::from(tools.to_vec()).to_string();
+        let marks = Marks::new(tokenizer, &self.source, messages, &written)?;
         let guarded = |message: &Message| json!({"role": message.role, "content": marks.guard(tokenizer, &message.content)});
         let mut variables = Map::new();
         variables.insert("messages".into(), messages.iter().map(guarded).collect());
         variables.insert("add_generation_prompt".into(), add_generation_prompt.into());
         // Transformers gives these even where there are none.
-        variables.extend(["tools", "documents"].map(|name| (name.into(), Value::Null)));
+        let guard = |text: &str| marks.guard(tokenizer, text);
+        let tools: Value = tools.iter().map(|tool| guarded_json(tool, &guard)).collect();
+        let tools = if written == "[]" { Value::Null } else { tools };
+        variables.extend([("tools".into(), tools), ("documents".into(), Value::Null)]);
         for (name, id) in [("bos_token", tokenizer.bos()), ("eos_token", tokenizer.eos())] {
             if let Some(id) = id {
                 let text = String::from_utf8_lossy(tokenizer.token_bytes(id));
                 variables.insert(name.into(), Value::from(text));
             }
         }
-        let bytes: usize = messages.iter().map(|message| message.content.len()).sum();
+        let bytes = messages.iter().map(|message| message.content.len()).sum::<usize>() + written.len();
         let work = WORK + WORK_PER_MESSAGE * messages.len() as u64 + WORK_PER_BYTE * bytes as u64;
         let text = jinja::render(&self.source, &variables, Limits { work, output: OUTPUT_LIMIT })?;
         let mut tokens = tokenizer.encode_rendered(&text, marks.mark())?;
@@ -99,6 +124,19 @@ impl ChatTemplate {
             tokens.splice(..written, [bos]);
         }
         Ok(tokens)
+    }
+}
+
+/// A value with every text in it guarded, names of fields too.
+fn guarded_json(value: &Value, guard: &impl Fn(&str) -> String) -> Value {
+    match value {
+        Value::String(text) => guard(text).into(),
+        Value::Array(items) => items.iter().map(|item| guarded_json(item, guard)).collect(),
+        Value::Object(fields) => {
+            let guarded = fields.iter().map(|(name, value)| (guard(name), guarded_json(value, guard)));
+            Value::Object(guarded.collect())
+        }
+        other => other.clone(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 #[path = "../fixtures/mod.rs"]
 mod fixtures;
+mod chats;
 mod properties;
 mod recorded;
 mod torch;

@@ -146,3 +146,60 @@ fn a_pause_that_says_stop_ends_the_work() {
         assert!(stopped.is_err() && asked == stop_at);
     }
 }
+
+#[test]
+fn nothing_goes_back_below_the_first_adapted_layer() {
+    for (case, adapted) in [("llama", 2), ("llama-upper", 1), ("qwen2-upper", 1)] {
+        let recorded = Recorded::open(case);
+        let layers = recorded.model.config().layers;
+        let mut trainer = recorded.trainer(cpu(1), Options::default());
+        let mut asked = 0;
+        let pause = &mut || {
+            asked += 1;
+            false
+        };
+        trainer.accumulate(&Pack::new(&recorded.batches[0]), pause).unwrap();
+        assert_eq!((layers, asked), (2, layers + adapted), "{case}: once a layer, there and back");
+    }
+}
+
+#[test]
+fn a_run_that_goes_on_has_its_optimiser_with_it() {
+    let recorded = Recorded::open("llama");
+    let options = Options::default();
+    let step = |trainer: &mut Trainer, n: usize| {
+        trainer.accumulate(&Pack::new(&recorded.batches[n]), &mut || false).unwrap();
+        trainer.update(1e-3, 1.0);
+    };
+    let mut whole = recorded.trainer(cpu(1), options);
+    (0..2).for_each(|n| step(&mut whole, n));
+    let state = whole.save();
+    step(&mut whole, 2);
+
+    let mut resumed = recorded.trainer(cpu(1), options);
+    resumed.restore(&state).unwrap();
+    step(&mut resumed, 2);
+    assert_eq!(bits(resumed.adapter()), bits(whole.adapter()));
+
+    let mut half = recorded.trainer(cpu(1), options);
+    half.restore(&state).unwrap();
+    let mut forgetful = Trainer::new(recorded.model.clone(), cpu(1), half.into_adapter(), options).unwrap();
+    step(&mut forgetful, 2);
+    assert_ne!(bits(forgetful.adapter()), bits(whole.adapter()), "the means and squares matter");
+}
+
+#[test]
+fn a_step_is_divided_by_the_targets_of_all_its_packs() {
+    // Two packs with unequal numbers of targets are not the mean of two means.
+    let recorded = Recorded::open("qwen2");
+    let long = Example::all((1..40).collect());
+    let short = Example::all(vec![5, 6]);
+    let after = |packs: &[Pack]| {
+        let mut trainer = recorded.trainer(Arc::new(Reference), exact());
+        packs.iter().for_each(|pack| drop(trainer.accumulate(pack, &mut || false).unwrap()));
+        trainer.update(1e-3, 1.0).norm
+    };
+    let together = after(&[Pack::new([&long, &short])]);
+    let apart = after(&[Pack::new([&long]), Pack::new([&short])]);
+    assert!((together / apart - 1.0).abs() < 1e-5, "{together} and {apart}");
+}

@@ -5,6 +5,7 @@ use crate::dataset::Example;
 use crate::train::{Recipe, Supervise, TrainError};
 use engine::Model;
 use engine::adapter::Target;
+use engine::text::ChatTemplate;
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -49,6 +50,7 @@ pub fn write(
     let per_epoch = train.len().div_ceil(recipe.step_examples()).max(1) as f64;
     let job = json!({
         "base": base.name,
+        "chat_template": model.template.as_ref().map(ChatTemplate::source),
         "rank": recipe.rank,
         "scale": recipe.scale,
         "target_modules": modules,

@@ -145,8 +145,10 @@ def train(net, rows, held_out, job, report):
                                   weight_decay=job.get("weight_decay", 0.0))  # fmt: skip
     size = job["batch"] * job["accumulation"]
     steps = job.get("steps") or math.ceil(job["epochs"] * len(rows) / size)
-    warm_up = math.ceil(job.get("warmup", 0.1) * steps)
-    schedule = transformers.get_linear_schedule_with_warmup(optimizer, warm_up, steps)
+    warm_up = int(job.get("warmup", 0.1) * steps + 0.5)
+    # Rising to the peak in the warm-up, then falling to zero in a line: as hone's, a step with a rate of zero is none.
+    part = lambda step: (step + 1) / warm_up if step < warm_up else (steps - step) / (steps - warm_up)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, part)
     order = stream(len(rows), job["seed"], job.get("shuffle", True))
     report({"step": 0} | validation(net, held_out, job))
     began = time.monotonic()

@@ -13,18 +13,35 @@ const MARGIN: (f64, f64) = (56.0, 36.0);
 
 /// One loss over the steps.
 struct Line {
-    name: &'static str,
+    name: String,
     points: Vec<(f64, f64)>,
 }
 
+/// Training loss, as the mean of some steps around each, and validation loss. A step sees few examples: its own loss
+/// says more of them than of the run.
 fn lines(history: &[Metric]) -> [Line; 2] {
-    let points = |get: fn(&Metric) -> Option<f64>| {
+    let points = |get: fn(&Metric) -> Option<f64>| -> Vec<(f64, f64)> {
         history.iter().filter_map(|m| get(m).map(|loss| (m.step as f64, loss))).collect()
     };
+    let raw = points(|m| m.loss);
+    let around = raw.len() / 24;
+    let name = match around {
+        0 => "training loss".to_owned(),
+        _ => format!("training loss (mean of {} steps)", 2 * around + 1),
+    };
     [
-        Line { name: "training loss", points: points(|m| m.loss) },
-        Line { name: "validation loss", points: points(|m| m.valid_loss) },
+        Line { name, points: smooth(&raw, around) },
+        Line { name: "validation loss".to_owned(), points: points(|m| m.valid_loss) },
     ]
+}
+
+/// Each loss as the mean of up to so many before and after it.
+fn smooth(points: &[(f64, f64)], around: usize) -> Vec<(f64, f64)> {
+    let mean = |at: usize| {
+        let near = &points[at.saturating_sub(around)..(at + around + 1).min(points.len())];
+        near.iter().map(|(_, loss)| loss).sum::<f64>() / near.len() as f64
+    };
+    points.iter().enumerate().map(|(at, (step, _))| (*step, mean(at))).collect()
 }
 
 /// Ranges of steps and losses, a little wider than the points; `None` without points.
@@ -61,7 +78,7 @@ pub fn terminal(history: &[Metric]) -> String {
     let end = format!("step {}", steps.1);
     let _ =
         writeln!(text, "{:10}{:<width$}{end}", "", format!("step {}", steps.0), width = WIDTH - end.len());
-    let _ = writeln!(text, "{:10}· training loss   o validation loss", "");
+    let _ = writeln!(text, "{:10}· {}   o {}", "", lines[0].name, lines[1].name);
     text
 }
 
@@ -100,7 +117,7 @@ pub fn svg(history: &[Metric]) -> String {
                 "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.8\"/>\
                  <text x=\"{:.1}\" y=\"22\" fill=\"{colour}\">{}</text>",
                 points.join(" "),
-                MARGIN.0 + 140.0 * i as f64,
+                MARGIN.0 + 240.0 * i as f64,
                 line.name
             );
         }
@@ -133,6 +150,18 @@ mod tests {
         assert!(rows[0].contains('·') || rows[0].contains('o'), "{picture}");
         assert!(rows[HEIGHT - 1].trim_end().ends_with(['·', 'o']), "{picture}");
         assert_eq!(terminal(&[]), "");
+        assert!(picture.contains("· training loss   o validation loss"), "{picture}");
+    }
+
+    #[test]
+    fn a_loss_is_the_mean_of_the_steps_around_it() {
+        let points: Vec<(f64, f64)> = (0..9).map(|n| (n as f64, if n == 4 { 10.0 } else { 1.0 })).collect();
+        let found = smooth(&points, 1);
+        assert_eq!(
+            (found[0], found[4], found[5], found[8]),
+            ((0.0, 1.0), (4.0, 4.0), (5.0, 4.0), (8.0, 1.0))
+        );
+        assert_eq!(smooth(&points, 0), points);
     }
 
     #[test]

@@ -49,7 +49,9 @@ impl Plan {
         let per_epoch = order::steps_per_epoch(train.examples.len(), recipe.step_examples());
         let steps = recipe.steps.unwrap_or_else(|| (recipe.epochs * per_epoch as f64).ceil() as u64).max(1);
         let longest = train.examples.iter().chain(&valid.examples).map(|e| e.tokens.len()).max().unwrap_or(0);
-        let (recompute, memory_bytes) = fit(model, adapter, longest.max(512), recipe)?;
+        let rows = longest.max(512);
+        let need = |recompute: bool| memory_needed(model, adapter, rows, recompute);
+        let (recompute, memory_bytes) = fit(need, available_memory().unwrap_or(u64::MAX), rows, recipe)?;
         Ok(Plan {
             examples: train.examples.len(),
             valid_examples: valid.examples.len(),
@@ -66,10 +68,14 @@ impl Plan {
     }
 }
 
-/// Whether to compute layers again, and the memory that is then needed.
-fn fit(model: &Model, adapter: &Adapter, rows: usize, recipe: &Recipe) -> Result<(bool, u64), TrainError> {
-    let available = available_memory().unwrap_or(u64::MAX);
-    let need = |recompute: bool| memory_needed(model, adapter, rows, recompute);
+/// Whether to compute layers again, and the memory that is then needed, where so much is `available`. `rows` is the
+/// length of the longest pack.
+fn fit(
+    need: impl Fn(bool) -> u64,
+    available: u64,
+    rows: usize,
+    recipe: &Recipe,
+) -> Result<(bool, u64), TrainError> {
     let choices: &[bool] = match recipe.recompute {
         Some(true) => &[true],
         Some(false) => &[false],
@@ -92,4 +98,39 @@ fn fit(model: &Model, adapter: &Adapter, rows: usize, recipe: &Recipe) -> Result
     let needed = choices.iter().map(|&recompute| need(recompute)).min().unwrap_or(0);
     let advice = format!("try {}", advice.join(", or "));
     Err(TrainError::Memory { needed: needed >> 20, available: available >> 20, advice })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 800 MB with layers kept, 300 MB with layers computed again.
+    fn fitted(available: u64, recipe: &Recipe) -> Result<(bool, u64), TrainError> {
+        fit(|recompute| if recompute { 300 << 20 } else { 800 << 20 }, available << 20, 2048, recipe)
+    }
+
+    #[test]
+    fn layers_are_computed_again_where_memory_asks_for_it() {
+        let recipe = Recipe::default();
+        assert_eq!(fitted(1000, &recipe).unwrap(), (false, 800 << 20));
+        assert_eq!(fitted(500, &recipe).unwrap(), (true, 300 << 20));
+        let always = Recipe { recompute: Some(true), ..Recipe::default() };
+        assert_eq!(fitted(1000, &always).unwrap(), (true, 300 << 20));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_what_would() {
+        let said = |available, recipe: &Recipe| fitted(available, recipe).unwrap_err().to_string();
+        let nothing = said(100, &Recipe::default());
+        for part in ["about 300 MB", "100 MB are free", "--max-seq 1024", "--layers", "smaller model"] {
+            assert!(nothing.contains(part), "{nothing}");
+        }
+        assert!(!nothing.contains("--checkpointing"), "that would not be enough: {nothing}");
+        let kept = Recipe { recompute: Some(false), ..Recipe::default() };
+        assert!(said(500, &kept).contains("--checkpointing on"));
+        // What is small already is not proposed to be made smaller.
+        let small = Recipe { layers: Some(2), max_seq: 256, ..Recipe::default() };
+        let small = said(100, &small);
+        assert!(!small.contains("--max-seq") && !small.contains("--layers"), "{small}");
+    }
 }

@@ -206,7 +206,7 @@ fn no_spelling_and_no_redirect_leads_inside() {
     let mut urls: Vec<String> = hosts()
         .iter()
         .flat_map(|host| {
-            let (user, rest) = host.split_once('#').unwrap_or((host, ""));
+            let (user, rest) = host.split_once('#').unwrap_or((host.as_str(), ""));
             let rest = if rest.is_empty() { String::new() } else { format!("#{rest}") };
             [
                 format!("http://{user}:{port}/{rest}"),

@@ -111,16 +111,14 @@ fn every_failure_is_told_with_its_kind() {
     let failed: Kind = |error| matches!(error, ModelError::Failed(_));
     let refused: Kind = |error| matches!(error, ModelError::Refused(_));
     let unreachable: Kind = |error| matches!(error, ModelError::Unreachable(_));
+    let long: Kind = |error| matches!(error, ModelError::TooLong(_));
+    let busy: Kind = |error| matches!(error, ModelError::Busy(_));
     let rows: Vec<(Answer, Kind, &str)> = vec![
-        (
-            json(400, &error("too long", "context_length_exceeded")),
-            |error| matches!(error, ModelError::TooLong(_)),
-            "too long",
-        ),
+        (json(400, &error("too long", "context_length_exceeded")), long, "too long"),
         (json(400, &error("bad role", "x")), refused, "bad role"),
         (json(401, "{}"), refused, "does not take the key"),
         (json(404, ""), refused, "does not know this model"),
-        (json(429, ""), |error| matches!(error, ModelError::Busy(_)), "too much to do"),
+        (json(429, ""), busy, "too much to do"),
         (json(500, &error("boom", "x")), failed, "boom"),
         (json(302, ""), refused, "redirect"),
         (json(200, "{}"), failed, "does not stream"),

@@ -260,3 +260,24 @@ fn secrets_do_not_go_out_and_offline_nothing_does() {
     let nobody = WebServices::new(out().0, vec![], Pages::new(out().0, Arc::new(System), &[]));
     assert_eq!(nobody.search("q", 5), Err(WebError::Unconfigured));
 }
+
+#[test]
+fn the_store_keeps_what_went_out_and_no_query() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Arc::new(store::Store::open(home.path()).unwrap());
+    let fake = Fake::new([json(200, FOUND)]);
+    let out = Out::new(false, Arc::new(StoreLedger(store.clone())));
+    let tavily = Tavily::new(Some(&fake.base()), Some(KEY), out.clone(), patience()).unwrap();
+    let pages = Pages::new(out.clone(), Arc::new(System), &[]);
+    let web = WebServices::new(out, vec![Provider::Tavily(tavily)], pages);
+    let first = web.search("a very private question", 5).unwrap();
+    let again = web.search("a very private question", 5).unwrap();
+    assert!(!first.cached && again.cached && fake.asked().len() == 1);
+    let sent = store.outgoing().list(10).unwrap();
+    assert_eq!(
+        (sent.len(), sent[0].method.as_str(), sent[0].address.as_str()),
+        (1, "POST", format!("{}/search", fake.base()).as_str())
+    );
+    assert!(sent[0].sent > 20 && !format!("{sent:?}").contains("private"));
+    assert_eq!(store.outgoing().charged("tavily").unwrap(), 1.0);
+}

@@ -75,15 +75,7 @@ pub(crate) struct AdapterRollback {
     skipped: Vec<String>,
 }
 
-impl Checked for AdapterUse {
-    fn check_fields(_: &Value) -> Result<(), ApiError> {
-        Ok(())
-    }
-
-    fn check_values(&self) -> Result<(), ApiError> {
-        Ok(())
-    }
-}
+impl Checked for AdapterUse {}
 
 /// The adapters
 #[utoipa::path(get, operation_id = "list_adapters", path = "/api/adapters", tag = "Adapters", responses(

@@ -2,7 +2,7 @@
 
 use crate::body::{Checked, JsonBody};
 use crate::error::{ApiError, ErrorResponse, GateErrors};
-use crate::sse;
+use crate::event_log;
 use crate::state::{Ready, Shared};
 use crate::train_log::{Standing, TrainEvent};
 use crate::training::{Job, NotStarted, Session};
@@ -10,13 +10,10 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use futures_util::stream::unfold;
 use learn::dataset::Chosen;
 use learn::train::{Folder, Order, Recipe, RunInfo, TrainError, new_id};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::sync::Arc;
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
 /// What to train. What is left out is decided as `hone train` does.
@@ -118,15 +115,7 @@ pub(crate) struct TrainRun {
     standing: Standing,
 }
 
-impl Checked for TrainRequest {
-    fn check_fields(_: &Value) -> Result<(), ApiError> {
-        Ok(())
-    }
-
-    fn check_values(&self) -> Result<(), ApiError> {
-        Ok(()) // the recipe knows its ranges, and the model's
-    }
-}
+impl Checked for TrainRequest {} // the recipe knows its ranges, and the model's
 
 impl TrainRequest {
     /// The settings, for a model that holds `context` tokens.
@@ -281,27 +270,7 @@ pub(crate) async fn events(
     Path(run): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let session = session(&shared, &run)?;
-    let heard = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<usize>().ok());
-    let next = heard.map_or(0, |id| id.saturating_add(1));
-    let count = session.log.watch();
-    let events = unfold((session, count, next, false), async |(session, mut count, next, over)| {
-        if over {
-            return None;
-        }
-        loop {
-            count.mark_unchanged();
-            let (events, ended) = session.log.since(next);
-            if !events.is_empty() || ended {
-                let next = next + events.len();
-                return Some((events.concat().into(), (session, count, next, ended)));
-            }
-            if timeout(sse::KEEP_ALIVE, count.changed()).await.is_err() {
-                return Some((sse::WAITING, (session, count, next, false)));
-            }
-        }
-    });
-    Ok(sse::respond(events))
+    Ok(event_log::respond(session(&shared, &run)?, &headers))
 }
 
 fn session(shared: &Shared, run: &str) -> Result<Arc<Session>, ApiError> {

@@ -7,7 +7,7 @@
 use super::types::{Finish, PromptTokensDetails, Timings, Usage};
 use crate::error::ApiError;
 use crate::metrics::Metrics;
-use engine::{Engine, Event, FinishReason, Request, Ticket, TokenInfo};
+use engine::{Constraint, Engine, Event, FinishReason, Request, Ticket, TokenInfo};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -58,12 +58,23 @@ impl Answers {
         n: usize,
         prompt_field: &str,
     ) -> Result<Answers, ApiError> {
+        Self::submit_formed(engine, requests, None, n, prompt_field)
+    }
+
+    /// The same for answers that must have a form.
+    pub(crate) fn submit_formed(
+        engine: &Engine,
+        requests: Vec<Request>,
+        form: Option<Constraint>,
+        n: usize,
+        prompt_field: &str,
+    ) -> Result<Answers, ApiError> {
         let mailbox = Arc::new(Mailbox::new(requests.len()));
         let mut tickets = Vec::with_capacity(requests.len());
         for (index, request) in requests.into_iter().enumerate() {
             let mut slot = Slot { mailbox: Arc::clone(&mailbox), index };
             let ticket = engine
-                .submit(request, move |event| slot.put(event))
+                .submit_formed(request, form.clone(), move |event| slot.put(event))
                 .map_err(|error| ApiError::from_submit(&error, prompt_field))?;
             tickets.push(ticket);
         }

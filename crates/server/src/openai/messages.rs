@@ -1,5 +1,6 @@
 //! The messages of a chat request, and what the model's template sees of them.
 
+use super::tools::Call;
 use crate::error::ApiError;
 use engine::text::Message;
 use serde::Deserialize;
@@ -17,10 +18,10 @@ pub(crate) struct ChatMessage {
     #[serde(default)]
     #[schema(required, nullable = false)]
     content: Option<Content>,
-    /// Not supported: an error, unless empty.
+    /// Calls that the assistant made.
     #[serde(default)]
-    #[schema(ignore)]
-    tool_calls: Option<Vec<serde::de::IgnoredAny>>,
+    #[schema(nullable = false)]
+    tool_calls: Option<Vec<Call>>,
 }
 
 /// Who speaks. `developer` is another word for `system`.
@@ -67,12 +68,14 @@ pub(crate) fn check(messages: &[ChatMessage]) -> Result<(), ApiError> {
 }
 
 fn check_one(index: usize, message: &ChatMessage) -> Result<(), ApiError> {
-    if message.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty()) {
+    let calls = message.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty());
+    if calls && !matches!(message.role, Role::Assistant) {
         let param = format!("messages[{index}].tool_calls");
-        return Err(ApiError::unsupported(param, "tool calls are not supported here"));
+        return Err(ApiError::invalid(param, "only the assistant calls tools"));
     }
     let param = format!("messages[{index}].content");
     match &message.content {
+        None if calls => Ok(()),
         None => Err(ApiError::invalid(param, "a message needs content: a string or an array of text parts")),
         Some(Content::Text(_)) => Ok(()),
         Some(Content::Parts(parts)) => {
@@ -98,7 +101,7 @@ impl From<ChatMessage> for Message {
             Role::Assistant => "assistant",
             Role::Tool => "tool",
         };
-        let content = match message.content {
+        let mut content = match message.content {
             None => String::new(),
             Some(Content::Text(text)) => text,
             Some(Content::Parts(parts)) => {
@@ -106,6 +109,10 @@ impl From<ChatMessage> for Message {
                 texts.join("\n")
             }
         };
+        for call in message.tool_calls.iter().flatten() {
+            let line = if content.is_empty() { "" } else { "\n" };
+            content.push_str(&format!("{line}{}", call.written()));
+        }
         Message { role: role.to_owned(), content }
     }
 }

@@ -209,14 +209,16 @@ impl Envelope {
     }
 }
 
-/// Why an answer ended: `stop` (the model ended its turn, or a stop string came) or `length`.
+/// Why an answer ended: `stop` (the model ended its turn, or a stop string came), `length`, or `tool_calls`.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Finish {
     /// The model ended its turn, or a stop string came.
     Stop,
     /// The token limit, or the end of the context, was reached.
     Length,
+    /// The model calls tools.
+    ToolCalls,
 }
 
 impl Finish {

@@ -23,11 +23,8 @@ const COMMON: &[(&str, Harmless)] = &[
 
 /// Of chats.
 const CHAT: &[(&str, Harmless)] = &[
-    ("tools", is_empty),
-    ("tool_choice", |value| is_word(value, &["none", "auto"])),
     ("functions", is_empty),
     ("function_call", |value| is_word(value, &["none", "auto"])),
-    ("response_format", |value| value.get("type").is_some_and(|kind| is_word(kind, &["text"]))),
     ("modalities", |value| value.as_array().is_some_and(|all| all.iter().all(|one| is_word(one, &["text"])))),
     ("audio", is_empty),
     ("web_search_options", |_| false),

@@ -38,6 +38,13 @@ struct Loss {
     fused: f64,
 }
 
+impl Loss {
+    /// Whether rounding takes a good part of what the adapter gains.
+    fn takes_much(&self) -> bool {
+        self.fused - self.apart > 0.1 * (self.base - self.apart).max(0.0)
+    }
+}
+
 /// What the fusing costs on held-out examples, or why that cannot be measured.
 fn loss(
     app: &App,
@@ -98,7 +105,12 @@ fn report(flags: &AdapterFuse, fused: &Fused, loss: &Result<Loss, String>) -> an
         100.0 * fused.lost
     );
     match loss {
-        Ok(loss) => eprintln!("{}", output::harmless(&sentence(loss))),
+        Ok(loss) => {
+            eprintln!("{}", output::harmless(&sentence(loss)));
+            if flags.format.is_none() && loss.takes_much() {
+                eprintln!("A finer format keeps it: --format Q8_0");
+            }
+        }
         Err(why) => {
             let why = output::harmless(why);
             eprintln!("What that costs was not measured: {why}. Name examples with --data");
@@ -129,6 +141,7 @@ mod tests {
     fn the_cost_is_told_beside_the_gain() {
         let loss = |fused| Loss { data: "set".into(), examples: 3, base: 2.0, apart: 1.0, fused };
         assert!(sentence(&loss(1.25)).ends_with("Rounding costs 0.2500, 25 % of what the adapter gains."));
+        assert!(loss(1.25).takes_much() && !loss(1.05).takes_much() && !loss(0.99).takes_much());
         assert!(sentence(&loss(0.99)).ends_with("Rounding costs -0.0100."));
     }
 }

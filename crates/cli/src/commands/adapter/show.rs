@@ -26,7 +26,6 @@ pub(crate) fn run(library: &Library, flags: &AdapterShow) -> anyhow::Result<()> 
 fn rows(adapter: &Manifest, path: &str, in_use: bool, state: String) -> Vec<Vec<String>> {
     let row = |key: &str, value: String| vec![key.to_string(), value];
     let or_dash = |value: &Option<String>| value.clone().unwrap_or("-".into());
-    let json = |value: &Value| if value.is_null() { "-".into() } else { value.to_string() };
     vec![
         row("name", adapter.name.clone()),
         row("id", adapter.id.clone()),
@@ -41,7 +40,42 @@ fn rows(adapter: &Manifest, path: &str, in_use: bool, state: String) -> Vec<Vec<
         row("examples", or_dash(&adapter.examples)),
         row("examples' sha256", or_dash(&adapter.data)),
         row("parent", or_dash(&adapter.parent)),
-        row("recipe", json(&adapter.recipe)),
-        row("scores", json(&adapter.scores)),
+        row("recipe", words(&adapter.recipe)),
+        row("scores", words(&adapter.scores)),
     ]
+}
+
+/// What is known, as `key value, key value`; `-` where nothing is.
+fn words(value: &Value) -> String {
+    let text = match value {
+        Value::Null => String::new(),
+        Value::Bool(_) => value.to_string(),
+        Value::String(text) => text.clone(),
+        // A loss has no more digits than these.
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() => ((float * 1e4).round() / 1e4).to_string(),
+            _ => number.to_string(),
+        },
+        Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join(" "),
+        Value::Object(fields) => {
+            let known = fields.iter().filter(|(_, value)| !value.is_null());
+            known.map(|(key, value)| format!("{key} {}", words(value))).collect::<Vec<_>>().join(", ")
+        }
+    };
+    if text.is_empty() { "-".into() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn settings_are_words() {
+        let recipe = json!({ "rank": 16, "layers": null, "targets": ["attn_q", "ffn_up"], "clip": 0.5 });
+        assert_eq!(words(&recipe), "rank 16, targets attn_q ffn_up, clip 0.5");
+        assert_eq!(words(&json!({ "valid_loss": 0.75991311 })), "valid_loss 0.7599");
+        assert_eq!(words(&json!({ "imported": { "format": "mlx" } })), "imported format mlx");
+        assert_eq!((words(&Value::Null), words(&json!({}))), ("-".into(), "-".into()));
+    }
 }

@@ -1,5 +1,6 @@
 //! `hone bench`: speed and memory of a model on this machine, and the share of the machine's limits.
 
+mod intent;
 mod job;
 mod report;
 mod train;
@@ -15,6 +16,10 @@ use report::Report;
 use std::process::ExitCode;
 
 pub(crate) fn run(app: &App, flags: &Bench) -> anyhow::Result<ExitCode> {
+    if flags.intent {
+        intent::run(app, flags.json)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let chosen = loading::choose(app, flags.model.model.as_deref())?;
     let job = Job { prompt: flags.prompt_tokens as usize, answer: flags.gen_tokens as usize };
     if flags.train {

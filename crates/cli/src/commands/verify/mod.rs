@@ -158,7 +158,10 @@ fn changes(alone: &Answer, adapted: &Answer) -> Check {
     let same = alone.text.chars().zip(adapted.text.chars()).take_while(|(a, b)| a == b).count();
     let passed = alone.text != adapted.text;
     let why = match passed {
-        true => format!("the answers part after {same} characters"),
+        true => match same {
+            0 => "the answers differ from the first character on".to_owned(),
+            same => format!("the answers are the same for {same} characters, then part"),
+        },
         false => "the model says the same without the adapter".to_owned(),
     };
     Check { name: "answer changes", passed: Some(passed), why }

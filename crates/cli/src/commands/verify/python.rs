@@ -69,15 +69,20 @@ pub(super) fn parse(code: &str) -> Result<(), SyntaxError> {
     }
 }
 
-/// The first node, in the order of the text, that is no Python 3.
+/// The first node, in the order of the text, that is no Python 3. The grammar is made for editors: it knows Python 2
+/// as well, and forgives what is missing and how lines are indented.
 fn first_error(root: Node<'_>) -> Option<Node<'_>> {
     let mut cursor = root.walk();
     loop {
         let node = cursor.node();
-        // The grammar knows Python 2 as well.
+        // What is missing may have no node of its own; then it is at the end of the last one around it.
+        let hidden = node.has_error() && !node.children(&mut node.walk()).any(|child| child.has_error());
         let old = matches!(node.kind(), "print_statement" | "exec_statement" | "<>");
-        if node.is_missing() || node.is_error() || old {
+        if hidden || old || node.is_error() {
             return Some(node);
+        }
+        if let Some(line) = misplaced(node) {
+            return Some(line);
         }
         if cursor.goto_first_child() {
             continue;
@@ -90,20 +95,50 @@ fn first_error(root: Node<'_>) -> Option<Node<'_>> {
     }
 }
 
+/// The part of a node that begins in a column where Python does not allow it.
+fn misplaced(node: Node<'_>) -> Option<Node<'_>> {
+    let column = |node: Node<'_>| node.start_position().column;
+    let is_clause = |kind: &str| kind.ends_with("_clause") && kind != "case_clause";
+    let children = node.children(&mut node.walk()).filter(|child| !child.is_extra()).collect::<Vec<_>>();
+    let mut parts = children.iter().copied();
+    let wanted = match node.kind() {
+        "module" => 0,
+        "block" => match parts.next() {
+            Some(first) => column(first),
+            None => return Some(node),
+        },
+        kind if kind.ends_with("_statement") => {
+            let mut clauses = parts.filter(|part| is_clause(part.kind()) && begins_a_line(*part));
+            return clauses.find(|clause| column(*clause) != column(node));
+        }
+        _ => return None,
+    };
+    parts.find(|part| column(*part) != wanted && begins_a_line(*part))
+}
+
+/// Whether nothing stands before a node in its line.
+fn begins_a_line(node: Node<'_>) -> bool {
+    node.prev_sibling().is_none_or(|before| before.end_position().row < node.start_position().row)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::process::{Command, Stdio};
 
-    const GOOD: [&str; 6] = [
+    const GOOD: [&str; 10] = [
         "x = 1\n",
+        "",
+        "if x: a\nelif y:\n  # comment\n  b; c\nelse:\n\n        d\n",
+        "x = {\n  1:\n2}; y = [\n    z for z in x\n      if z]\n",
+        "try:\n    a\nexcept (B, C) as e:\n    raise D from e\nfinally:\n    for x in y: pass\n    else:\n        z\n",
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get(\"/\")\nasync def root():\n    return {\"a\": 1}\n",
         "print(f\"{x!r:>{width}}\")\n",
         "match x:\n    case [1, *rest] if rest:\n        pass\n",
         "def f(a, /, b, *, c: int = 3) -> list[int]:\n    '''ü'''\n    return [y := a, *b]\n",
         "class A(B, metaclass=C):\n    x: int\n    async def f(self):\n        async with a as b:\n            yield b\n",
     ];
-    const BAD: [(&str, usize); 9] = [
+    const BAD: [(&str, usize); 14] = [
         ("x = (1\n", 1),
         ("x = 1\ndef f(:\n    pass\n", 2),
         ("x = 1\nprint \"a\"\n", 2),
@@ -113,6 +148,11 @@ mod tests {
         ("x = 1\n@app.get(\"/\")\n", 2),
         ("public class Student {\n}\n", 1),
         ("x = 1\n    y = 2\n", 2),
+        ("def f():\nx = 1\n", 1),
+        ("if x:\n    a\n  b\n", 3),
+        ("if x:\n    a\n  else:\n    b\n", 3),
+        ("import fastapi\nx = 1 y = 2\n", 2),
+        ("Sure, here you go\n", 1),
     ];
 
     #[test]

@@ -5,6 +5,9 @@ use crate::output::table;
 use serde::Serialize;
 use std::fmt::Write;
 
+/// Lines of an answer that are shown; `--json` has all.
+const LINES: usize = 40;
+
 /// Columns where standard output is no terminal.
 const WIDTH: usize = 120;
 
@@ -80,6 +83,11 @@ fn side_by_side(left: (&str, &str), right: (&str, &str), width: usize) -> String
         let title: String = title.chars().take(column).collect();
         let mut lines = vec![title, "─".repeat(column)];
         lines.extend(text.trim_end().lines().flat_map(|line| wrapped(line, column)));
+        let rest = lines.len().saturating_sub(2 + LINES);
+        if rest > 0 {
+            lines.truncate(2 + LINES);
+            lines.push(format!("… {rest} more lines"));
+        }
         lines
     };
     let (left, right) = (side(left), side(right));
@@ -126,5 +134,8 @@ mod tests {
         assert!(rows.iter().all(|row| row.chars().count() <= 83));
         assert!(rows[2].ends_with(&"x".repeat(40)) && rows[3].ends_with(&format!("│ {}", "x".repeat(10))));
         assert!(rows[4].starts_with("    two"));
+        let text = side_by_side(("a", &"x\n".repeat(LINES + 3)), ("b", "y"), 83);
+        assert_eq!(text.lines().count(), 2 + LINES + 1);
+        assert!(text.contains("… 3 more lines"), "{text}");
     }
 }

@@ -1,0 +1,104 @@
+//! Everything that bears on a message: what it asks for, rules, passages, and what a web search brings.
+
+use crate::agent::{Ask, WebUse};
+use crate::context::Parts;
+use crate::event::TurnEvent;
+use crate::model::ToolCall;
+use crate::seam::{Intent, Judgement};
+use crate::source::Found;
+use crate::span::{Origin, Span};
+use crate::turn::Turn;
+use std::collections::HashSet;
+
+/// Longest query of a web search, in characters.
+const QUERY: usize = 400;
+
+impl<'a> Turn<'a> {
+    pub(crate) fn judge(&mut self) -> Judgement {
+        let mut judgement = self.agent.judge.judge(&self.ask.text);
+        let corrected = self.ask.intent.is_some();
+        if let Some(intent) = self.ask.intent {
+            let needs_code = judgement.needs_code || intent == Intent::Code;
+            judgement = Judgement { intent, confidence: 1.0, needs_code };
+        }
+        self.listener.hear(TurnEvent::Intent { judgement, corrected });
+        judgement
+    }
+
+    /// Everything that bears on the message. What cannot be had is told, and the turn goes on without it.
+    pub(crate) fn gather(&mut self, judgement: &Judgement) -> Parts<'a> {
+        let (agent, ask) = (self.agent, self.ask);
+        let project = ask.project.as_deref();
+        let rules = agent.rules.applying(&ask.text, project).unwrap_or_else(|error| {
+            self.notice(format!("The taught rules could not be read: {error}"));
+            Vec::new()
+        });
+        let mut passages = Vec::new();
+        if judgement.needs_code {
+            match agent.knowledge.search(&ask.text, project, agent.settings.passages) {
+                Ok(hits) => passages = hits.into_iter().map(Found::from).collect(),
+                Err(error) => self.notice(format!("The indexed code could not be searched: {error}")),
+            }
+        }
+        let (mut web, mut notes) = (Vec::new(), Vec::new());
+        if judgement.intent == Intent::Search {
+            match self.search() {
+                Ok(found) => web = found,
+                Err(why) => {
+                    // Said by hone itself, because a model may forget to.
+                    let note = format!("The web search failed: {why}.");
+                    self.opening = vec![Span::new(Origin::Tool, format!("{note}\n\n"))];
+                    notes.push(note + " Answer from what you know, and say that you did not look it up.");
+                }
+            }
+        }
+        Parts {
+            system: &agent.settings.system,
+            rules,
+            passages,
+            web,
+            notes,
+            history: &ask.history,
+            question: &ask.text,
+            tools: &[],
+            answer: agent.settings.max_tokens,
+        }
+    }
+
+    fn search(&mut self) -> Result<Vec<Found>, String> {
+        let words: Vec<&str> = self.ask.text.split_whitespace().collect();
+        let query: String = words.join(" ").chars().take(QUERY).collect();
+        let arguments = serde_json::json!({ "query": query });
+        let call = ToolCall { id: "search".to_owned(), name: "web_search".to_owned(), arguments };
+        if self.ask.web == WebUse::Off {
+            return Err("the web is switched off for this conversation".to_owned());
+        }
+        self.listener.hear(TurnEvent::Searching { query: query.clone(), asks: self.ask.web == WebUse::Ask });
+        if self.ask.web == WebUse::Ask && !self.listener.allows(&call) {
+            return Err("you did not allow it".to_owned());
+        }
+        let answer =
+            self.agent.web.search(&query, self.agent.settings.results).map_err(|error| error.to_string())?;
+        answer.notices.into_iter().for_each(|text| self.notice(text));
+        let found: Vec<Found> = answer.results.into_iter().map(Found::from).collect();
+        self.addresses.extend(found.iter().map(|found| found.source.place.clone()));
+        Ok(found)
+    }
+
+    fn notice(&mut self, text: String) {
+        self.listener.hear(TurnEvent::Notice { text });
+    }
+}
+
+/// Web addresses in what the user wrote.
+pub(crate) fn addresses(ask: &Ask) -> HashSet<String> {
+    let before = ask.history.iter().flat_map(|message| &message.spans);
+    let before = before.filter(|span| span.origin == Origin::User).map(|span| span.text.as_str());
+    let words = before.chain([ask.text.as_str()]).flat_map(str::split_whitespace);
+    let plain =
+        words.map(|word| word.trim_matches(['(', ')', '<', '>', '"', '\'', '`', ',', '.', ';', '!', '?']));
+    plain
+        .filter(|word| word.starts_with("https://") || word.starts_with("http://"))
+        .map(str::to_owned)
+        .collect()
+}

@@ -1,0 +1,319 @@
+//! Conversations over HTTP: said, answered, kept, heard again, branched, searched, deleted.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use agent::Settings;
+use agent::model::{Line, Model, ScriptedModel};
+use agent::seam::{
+    Intent, Judge, Judgement, Knowledge, Page, Rule, Rules, SeamError, Web, WebError, WebResult, WebResults,
+};
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Method, StatusCode};
+use common::{Place, get, post, request, send};
+use http_body_util::BodyExt;
+use knowledge::passage::Hit;
+use serde_json::{Value, json};
+use server::{AppState, Brain, ServerOptions, app};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use store::Store;
+use tower::ServiceExt;
+
+/// Nothing is indexed, one rule is taught, and the web knows one page.
+struct Rims;
+
+impl Judge for Rims {
+    fn judge(&self, text: &str) -> Judgement {
+        let intent = if text.contains("news") { Intent::Search } else { Intent::Chat };
+        Judgement { intent, confidence: 0.9, needs_code: false }
+    }
+}
+
+impl Knowledge for Rims {
+    fn search(&self, _: &str, _: Option<&Path>, _: usize) -> Result<Vec<Hit>, SeamError> {
+        Ok(Vec::new())
+    }
+    fn read(&self, _: &str, _: Option<&Path>) -> Result<(PathBuf, String), SeamError> {
+        Err(SeamError("nothing is indexed".into()))
+    }
+}
+
+impl Rules for Rims {
+    fn applying(&self, _: &str, _: Option<&Path>) -> Result<Vec<Rule>, SeamError> {
+        Ok(vec![Rule { id: "r1".into(), text: "Answer in rhymes.".into() }])
+    }
+    fn draft(&self, text: &str, _: Option<&Path>) -> Result<Rule, SeamError> {
+        Ok(Rule { id: "r2".into(), text: text.into() })
+    }
+}
+
+impl Web for Rims {
+    fn search(&self, _: &str, _: usize) -> Result<WebResults, WebError> {
+        let result =
+            WebResult { title: "News".into(), url: "https://example.org/".into(), text: "It rained.".into() };
+        Ok(WebResults {
+            provider: "fake".into(),
+            results: vec![result],
+            cached: false,
+            credits: None,
+            notices: vec![],
+        })
+    }
+    fn fetch(&self, url: &str) -> Result<Page, WebError> {
+        Err(WebError::Refused { url: url.into(), why: "no".into() })
+    }
+}
+
+/// A server whose model reads its answers from a script, or the tiny model's engine.
+struct Talk {
+    place: Place,
+    store: Store,
+    app: Router,
+}
+
+impl Talk {
+    fn new(lines: Option<Vec<Line>>) -> Talk {
+        let place = Place::new();
+        let store = Store::open(place.folder.path()).unwrap();
+        let rims = Arc::new(Rims);
+        let remote = lines.map(|lines| Arc::new(ScriptedModel::new(4000, lines)) as Arc<dyn Model>);
+        let brain = Brain {
+            store: store.clone(),
+            judge: rims.clone(),
+            knowledge: rims.clone(),
+            rules: rims.clone(),
+            web: rims,
+            remote,
+            settings: Settings { tools: false, ..Settings::default() },
+        };
+        let state = place.state.clone().with_brain(brain);
+        let app = app(&ServerOptions::default(), common::PORT, state);
+        Talk { place, store, app }
+    }
+
+    async fn chat(&self) -> String {
+        let (status, chat) = post(&self.app, "/api/chats", &json!({})).await;
+        assert_eq!(status, StatusCode::CREATED, "{chat}");
+        chat["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Says something and hears the answer to its end.
+    async fn say(&self, chat: &str, body: Value) -> Vec<(String, Value)> {
+        let (status, turn) = post(&self.app, &format!("/api/chats/{chat}/messages"), &body).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{turn}");
+        self.events(turn["turn"].as_str().unwrap(), None).await
+    }
+
+    async fn events(&self, turn: &str, after: Option<usize>) -> Vec<(String, Value)> {
+        let mut ask = request(Method::GET, &format!("/api/turns/{turn}/events"), Body::empty());
+        if let Some(after) = after {
+            ask.headers_mut().insert("last-event-id", after.into());
+        }
+        let (status, text) = send(&self.app, ask).await;
+        assert_eq!(status, StatusCode::OK, "{text}");
+        parsed(&text)
+    }
+
+    async fn whole(&self, chat: &str) -> Value {
+        let (status, whole) = get(&self.app, &format!("/api/chats/{chat}")).await;
+        assert_eq!(status, StatusCode::OK, "{whole}");
+        whole
+    }
+}
+
+fn parsed(text: &str) -> Vec<(String, Value)> {
+    let event = |event: &str| {
+        let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
+        (field("event: "), serde_json::from_str(&field("data: ")).unwrap())
+    };
+    text.split_terminator("\n\n").filter(|event| !event.starts_with(':')).map(event).collect()
+}
+
+fn names(events: &[(String, Value)]) -> Vec<&str> {
+    let mut names: Vec<&str> = events.iter().map(|(name, _)| name.as_str()).collect();
+    names.dedup();
+    names
+}
+
+fn said(message: &Value) -> String {
+    message["spans"].as_array().unwrap().iter().map(|span| span["text"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_message_is_answered_step_by_step_and_kept() {
+    let talk = Talk::new(Some(vec![Line::text("Hello to you.")]));
+    let chat = talk.chat().await;
+    let events = talk.say(&chat, json!({"text": "Hello"})).await;
+    assert_eq!(names(&events), ["begun", "intent", "rules", "sources", "text", "answered", "done", "kept"]);
+    assert_eq!(events[2].1["rules"][0]["text"], "Answer in rhymes.");
+    let text: String = events
+        .iter()
+        .filter(|(name, _)| name == "text")
+        .map(|(_, data)| data["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(text, "Hello to you.");
+
+    let whole = talk.whole(&chat).await;
+    assert_eq!(whole["title"], "Hello");
+    let [question, answer] = &whole["messages"].as_array().unwrap()[..] else { panic!("{whole}") };
+    assert_eq!((said(question), said(answer)), ("Hello".into(), "Hello to you.".into()));
+    assert_eq!((&answer["state"], &answer["parent"]), (&json!("complete"), &question["id"]));
+    assert_eq!(answer["spans"][0]["provenance"], "model");
+    assert_eq!(answer["meta"]["rules"][0]["id"], "r1");
+    assert_eq!(events.last().unwrap().1["message"], answer["id"]);
+}
+
+#[tokio::test]
+async fn the_engine_answers_with_the_history_before_the_question() {
+    let talk = Talk::new(None);
+    let chat = talk.chat().await;
+    let greedy = |text: &str| json!({"text": text, "temperature": 0, "max_tokens": 8, "seed": 1});
+    let first = talk.say(&chat, greedy("one")).await;
+    let second = talk.say(&chat, greedy("two")).await;
+    let prompt = |events: &[(String, Value)]| {
+        let answered =
+            events.iter().find(|(name, _)| name == "answered").unwrap_or_else(|| panic!("{events:?}"));
+        answered.1["usage"]["prompt_tokens"].as_u64().unwrap()
+    };
+    assert!(prompt(&second) > prompt(&first), "the first exchange is in the second prompt");
+    assert_eq!(talk.whole(&chat).await["messages"].as_array().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn a_turn_is_heard_again_from_where_a_listener_was() {
+    let talk = Talk::new(Some(vec![Line::text("a b c")]));
+    let chat = talk.chat().await;
+    let (_, turn) = post(&talk.app, &format!("/api/chats/{chat}/messages"), &json!({"text": "hi"})).await;
+    let turn = turn["turn"].as_str().unwrap();
+    let all = talk.events(turn, None).await;
+    assert_eq!(talk.events(turn, Some(2)).await, all[3..]);
+    let (status, error) = get(&talk.app, "/api/turns/0193f000-0000-7000-8000-000000000000/events").await;
+    assert_eq!((status, &error["error"]["code"]), (StatusCode::NOT_FOUND, &json!("not_found")));
+}
+
+#[tokio::test]
+async fn edited_questions_and_other_answers_are_branches() {
+    let lines = ["first", "second", "third"].map(Line::text);
+    let talk = Talk::new(Some(lines.to_vec()));
+    let chat = talk.chat().await;
+    talk.say(&chat, json!({"text": "question"})).await;
+    let messages = talk.whole(&chat).await["messages"].clone();
+    let (question, answer) = (messages[0]["id"].clone(), messages[1]["id"].clone());
+    talk.say(&chat, json!({"again": answer})).await;
+    talk.say(&chat, json!({"beside": question, "text": "a better question"})).await;
+
+    let whole = talk.whole(&chat).await;
+    let messages = whole["messages"].as_array().unwrap();
+    let under = |parent: &Value| -> Vec<String> {
+        messages.iter().filter(|message| message["parent"] == *parent).map(said).collect()
+    };
+    assert_eq!(under(&question), ["first", "second"]);
+    assert_eq!(under(&Value::Null), ["question", "a better question"]);
+    assert_eq!(whole["leaf"], messages.last().unwrap()["id"], "the newest branch is shown");
+    let (status, changed) = post(&talk.app, &format!("/api/chats/{chat}"), &json!({"leaf": answer})).await;
+    assert_eq!((status, &changed["leaf"]), (StatusCode::OK, &answer));
+}
+
+#[tokio::test]
+async fn one_answer_at_a_time_and_stopping_keeps_what_was_said() {
+    let talk = Talk::new(None);
+    let chat = talk.chat().await;
+    let path = format!("/api/chats/{chat}/messages");
+    let (_, turn) =
+        post(&talk.app, &path, &json!({"text": "count", "max_tokens": 1500, "temperature": 0})).await;
+    let turn = turn["turn"].as_str().unwrap().to_owned();
+    let ask = request(Method::GET, &format!("/api/turns/{turn}/events"), Body::empty());
+    let mut body = talk.app.clone().oneshot(ask).await.unwrap().into_body();
+    let mut text = String::new();
+    while !text.contains("event: text\n") {
+        let frame = body.frame().await.unwrap_or_else(|| panic!("it ended: {text}")).unwrap();
+        text += std::str::from_utf8(frame.data_ref().unwrap()).unwrap();
+    }
+    let (status, error) = post(&talk.app, &path, &json!({"text": "and now?"})).await;
+    assert_eq!((status, &error["error"]["code"]), (StatusCode::CONFLICT, &json!("turn_in_progress")));
+    let (status, _) = post(&talk.app, &format!("/api/turns/{turn}/stop"), &json!({})).await;
+    assert_eq!(status, StatusCode::OK);
+    let events = talk.events(&turn, None).await;
+    assert!(events.iter().any(|(name, data)| name == "done" && data["finish"] == "cancelled"), "{events:?}");
+    let whole = talk.whole(&chat).await;
+    assert_eq!(whole["messages"].as_array().unwrap().len(), 2, "the refused question was not kept");
+    assert_eq!(whole["messages"][1]["state"], "stopped");
+    assert!(!said(&whole["messages"][1]).is_empty());
+    drop(talk.place);
+}
+
+#[tokio::test]
+async fn a_search_waits_for_consent() {
+    for allow in [true, false] {
+        let talk = Talk::new(Some(vec![Line::text("It rained [1].")]));
+        let chat = talk.chat().await;
+        let (_, turn) =
+            post(&talk.app, &format!("/api/chats/{chat}/messages"), &json!({"text": "the news"})).await;
+        let turn = turn["turn"].as_str().unwrap().to_owned();
+        let consent = json!({"call": "search", "allow": allow});
+        let (status, _) = post(&talk.app, &format!("/api/turns/{turn}/consent"), &consent).await;
+        assert_eq!(status, StatusCode::OK);
+        let events = talk.events(&turn, None).await;
+        let sources = &events.iter().find(|(name, _)| name == "sources").unwrap().1["sources"];
+        assert_eq!(sources.as_array().unwrap().len(), usize::from(allow), "{events:?}");
+    }
+}
+
+#[tokio::test]
+async fn conversations_are_listed_found_and_deleted() {
+    let talk = Talk::new(Some(vec![Line::text("A hedgehog.")]));
+    let chat = talk.chat().await;
+    talk.say(&chat, json!({"text": "Which animal has spines?"})).await;
+    let (_, found) = get(&talk.app, "/api/chats/search?q=hedgehog").await;
+    assert_eq!(found["found"][0]["chat"], json!(chat));
+    let marked =
+        found["found"][0]["snippet"].as_array().unwrap().iter().find(|piece| piece["marked"] == true);
+    assert_eq!(marked.unwrap()["text"], "hedgehog");
+
+    let answer = talk.whole(&chat).await["messages"][1]["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/messages/{answer}/feedback");
+    assert_eq!(post(&talk.app, &path, &json!({"kind": "up"})).await.0, StatusCode::CREATED);
+    assert_eq!(post(&talk.app, &path, &json!({"kind": "down"})).await.0, StatusCode::CREATED);
+    assert_eq!(post(&talk.app, &path, &json!({"kind": "edited"})).await.0, StatusCode::BAD_REQUEST);
+    let feedback = talk.whole(&chat).await["feedback"].clone();
+    assert_eq!((feedback.as_array().unwrap().len(), &feedback[0]["kind"]), (1, &json!("down")));
+
+    let (_, list) = get(&talk.app, "/api/chats").await;
+    assert_eq!(list["chats"].as_array().unwrap().len(), 1);
+    let (status, removed) = post(&talk.app, &format!("/api/chats/{chat}/delete"), &json!({})).await;
+    assert_eq!((status, &removed["messages"]), (StatusCode::OK, &json!(2)));
+    assert_eq!(get(&talk.app, &format!("/api/chats/{chat}")).await.0, StatusCode::NOT_FOUND);
+    assert!(get(&talk.app, "/api/chats/search?q=hedgehog").await.1["found"].as_array().unwrap().is_empty());
+    assert!(talk.store.check().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn rules_are_taught_and_contradictions_shown() {
+    let talk = Talk::new(Some(vec![]));
+    let (status, taught) = post(&talk.app, "/api/rules", &json!({"text": "Always use tabs."})).await;
+    assert_eq!((status, &taught["like"]), (StatusCode::CREATED, &json!([])));
+    let (_, other) = post(&talk.app, "/api/rules", &json!({"text": "Never use tabs."})).await;
+    assert_eq!(other["like"][0]["likeness"], "contradiction", "{other}");
+    let (rule, old) = (other["rule"]["id"].as_str().unwrap(), &taught["rule"]["id"]);
+    let (_, now) =
+        post(&talk.app, &format!("/api/rules/{rule}"), &json!({"accept": true, "replaces": old})).await;
+    assert_eq!((&now["rule"]["state"], &now["like"]), (&json!("active"), &json!([])));
+    let (_, list) = get(&talk.app, "/api/rules").await;
+    assert_eq!(list["rules"][0]["state"], "replaced");
+    assert_eq!(
+        post(&talk.app, &format!("/api/rules/{rule}/delete"), &json!({})).await.0,
+        StatusCode::NO_CONTENT
+    );
+    assert_eq!(post(&talk.app, "/api/rules", &json!({"text": " "})).await.0, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn without_a_store_there_are_no_conversations() {
+    let state = AppState::new("tiny");
+    let app = app(&ServerOptions::default(), common::PORT, state);
+    let (status, error) = get(&app, "/api/chats").await;
+    assert_eq!((status, &error["error"]["code"]), (StatusCode::NOT_FOUND, &json!("no_store")));
+}
