@@ -57,7 +57,9 @@ pub enum Note {
     #[error("found by words only: `hone pull all-minilm-l6-v2` fetches the model that finds by meaning")]
     NoEmbedder,
     /// Some passages are not embedded.
-    #[error("{0} passages have no vector yet and are found by words only: `hone index add` goes on with them")]
+    #[error(
+        "{0} passages have no vector yet and are found by words only: `hone index add` goes on with them"
+    )]
     NotEmbedded(u64),
     /// The model or the vector store failed.
     #[error("found by words only: {0}")]

@@ -6,16 +6,57 @@ const FOLDERS: [&str; 9] =
 
 /// Whole names.
 const NAMES: [&str; 30] = [
-    ".env", ".envrc", ".netrc", "_netrc", ".npmrc", ".pypirc", ".pgpass", ".my.cnf", ".htpasswd", ".git-credentials",
-    ".dockercfg", ".boto", ".s3cfg", ".vault-token", "credentials", "credentials.json", "credentials.toml",
-    "secrets.json", "secrets.yaml", "secrets.yml", "secrets.toml", "service-account.json", "id_rsa", "id_dsa",
-    "id_ecdsa", "id_ed25519", "known_hosts", "authorized_keys", "htpasswd", "shadow",
+    ".env",
+    ".envrc",
+    ".netrc",
+    "_netrc",
+    ".npmrc",
+    ".pypirc",
+    ".pgpass",
+    ".my.cnf",
+    ".htpasswd",
+    ".git-credentials",
+    ".dockercfg",
+    ".boto",
+    ".s3cfg",
+    ".vault-token",
+    "credentials",
+    "credentials.json",
+    "credentials.toml",
+    "secrets.json",
+    "secrets.yaml",
+    "secrets.yml",
+    "secrets.toml",
+    "service-account.json",
+    "id_rsa",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ed25519",
+    "known_hosts",
+    "authorized_keys",
+    "htpasswd",
+    "shadow",
 ];
 
 /// Last parts of names.
 const ENDINGS: [&str; 17] = [
-    ".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".kdb", ".asc", ".gpg", ".pgp", ".ppk", ".p8",
-    ".ovpn", ".tfstate", ".tfvars", ".mobileprovision",
+    ".pem",
+    ".key",
+    ".p12",
+    ".pfx",
+    ".jks",
+    ".keystore",
+    ".kdbx",
+    ".kdb",
+    ".asc",
+    ".gpg",
+    ".pgp",
+    ".ppk",
+    ".p8",
+    ".ovpn",
+    ".tfstate",
+    ".tfvars",
+    ".mobileprovision",
 ];
 
 /// What `.env.example` and its like hold is meant to be read.
@@ -43,12 +84,25 @@ mod tests {
     #[test]
     fn secrets_are_known_by_their_names() {
         for name in [
-            ".env", ".env.local", ".ENV.production", "prod.env", "id_rsa", "server.key", "cert.PEM", ".npmrc",
-            "client_secret_123.json", "terraform.tfstate.backup", "my.kdbx", "credentials", "Secrets.yaml",
+            ".env",
+            ".env.local",
+            ".ENV.production",
+            "prod.env",
+            "id_rsa",
+            "server.key",
+            "cert.PEM",
+            ".npmrc",
+            "client_secret_123.json",
+            "terraform.tfstate.backup",
+            "my.kdbx",
+            "credentials",
+            "Secrets.yaml",
         ] {
             assert!(is_secret(name, false), "{name}");
         }
-        for name in [".env.example", ".env.template", "environment.rs", "keys.rs", "secrets.rs", "monkey", "env"] {
+        for name in
+            [".env.example", ".env.template", "environment.rs", "keys.rs", "secrets.rs", "monkey", "env"]
+        {
             assert!(!is_secret(name, false), "{name}");
         }
         assert!(is_secret(".ssh", true) && is_secret(".AWS", true) && !is_secret("ssh", true));

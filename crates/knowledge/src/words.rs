@@ -2,11 +2,11 @@
 
 /// Words that stand in every question and say nothing about code.
 const STOP: [&str; 68] = [
-    "a", "about", "all", "an", "and", "any", "are", "as", "at", "be", "by", "can", "code", "could", "did", "do",
-    "does", "doing", "done", "find", "for", "from", "get", "gets", "given", "happen", "happens", "has", "have",
-    "how", "i", "if", "in", "into", "is", "it", "its", "me", "my", "of", "on", "or", "our", "out", "place", "s",
-    "show", "so", "some", "that", "the", "their", "them", "there", "they", "this", "to", "up", "used", "we",
-    "what", "when", "where", "which", "who", "why", "with", "you",
+    "a", "about", "all", "an", "and", "any", "are", "as", "at", "be", "by", "can", "code", "could", "did",
+    "do", "does", "doing", "done", "find", "for", "from", "get", "gets", "given", "happen", "happens", "has",
+    "have", "how", "i", "if", "in", "into", "is", "it", "its", "me", "my", "of", "on", "or", "our", "out",
+    "place", "s", "show", "so", "some", "that", "the", "their", "them", "there", "they", "this", "to", "up",
+    "used", "we", "what", "when", "where", "which", "who", "why", "with", "you",
 ];
 
 /// Longest word that is indexed, in characters: what is longer is data.

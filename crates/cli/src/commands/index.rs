@@ -59,7 +59,8 @@ fn summary(report: &Report) -> String {
          {embedded} passages embedded.\n"
     );
     if !report.skipped.is_empty() {
-        let parts: Vec<String> = report.skipped.iter().map(|(why, count)| format!("{count} ({why})")).collect();
+        let parts: Vec<String> =
+            report.skipped.iter().map(|(why, count)| format!("{count} ({why})")).collect();
         text += &format!("Not read: {}.\n", parts.join(", "));
     }
     if report.stopped {

@@ -31,7 +31,8 @@ fn indentation(line: &str) -> usize {
 /// The last column of a line where a mapping, a sequence or a text may begin.
 fn last_start(line: &str) -> usize {
     let bytes = line.as_bytes();
-    let marks = bytes.windows(2).enumerate().filter(|(_, w)| b"-?:".contains(&w[0]) && b" \t\r".contains(&w[1]));
+    let marks =
+        bytes.windows(2).enumerate().filter(|(_, w)| b"-?:".contains(&w[0]) && b" \t\r".contains(&w[1]));
     marks.last().map_or(0, |(at, _)| at + 2).max(indentation(line))
 }
 
@@ -42,7 +43,10 @@ fn marks_end(text: &str) -> bool {
         let within = &mark.as_bytes()[..mark.len().min(MARK)];
         match within.first() {
             Some(quote @ (b'\'' | b'"' | b'`')) => within[1..].contains(quote),
-            _ => mark.len() <= MARK || within.iter().any(|b| b.is_ascii() && !b.is_ascii_alphanumeric() && *b != b'_'),
+            _ => {
+                mark.len() <= MARK
+                    || within.iter().any(|b| b.is_ascii() && !b.is_ascii_alphanumeric() && *b != b'_')
+            }
         }
     })
 }

@@ -113,7 +113,11 @@ fn join(pieces: Vec<Piece>, lines: &Lines<'_>) -> Vec<Piece> {
             let (a, b) = (lines.bytes(last.lines), lines.bytes(piece.lines));
             let both = lines.bytes((last.lines.0, piece.lines.1));
             let near = piece.lines.0.saturating_sub(last.lines.1) <= 2;
-            last.inside == piece.inside && near && a.min(b) < SMALL && a.max(b) < 2 * SMALL && both < 3 * SMALL
+            last.inside == piece.inside
+                && near
+                && a.min(b) < SMALL
+                && a.max(b) < 2 * SMALL
+                && both < 3 * SMALL
         });
         match joined.last_mut().filter(|_| fits) {
             Some(last) => last.join(piece),

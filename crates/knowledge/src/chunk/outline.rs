@@ -19,8 +19,15 @@ const TIME: Duration = Duration::from_secs(2);
 /// Fields and then kinds of children where a name stands, in every grammar of the table.
 const NAME_FIELDS: [&str; 4] = ["name", "key", "declarator", "type"];
 const NAME_KINDS: [&str; 9] = [
-    "selectors", "dotted_key", "bare_key", "quoted_key", "start_tag", "object_reference", "atx_heading",
-    "setext_heading", "keyframes_name",
+    "selectors",
+    "dotted_key",
+    "bare_key",
+    "quoted_key",
+    "start_tag",
+    "object_reference",
+    "atx_heading",
+    "setext_heading",
+    "keyframes_name",
 ];
 
 /// A definition with the lines of its comment, from the first up to but without the last, counted from 0.
@@ -63,7 +70,8 @@ fn parse(language: &'static Language, text: &str) -> Option<Tree> {
         };
         let bytes = text.as_bytes();
         let options = ParseOptions::new().progress_callback(&mut in_time);
-        let tree = parser.parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), None, Some(options));
+        let tree =
+            parser.parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), None, Some(options));
         parser.reset(); // what was begun is not gone on with
         tree
     })
@@ -107,7 +115,10 @@ impl Reader<'_> {
         }
         let kind = self.language.definition(node.kind())?;
         // `struct x y;` uses a type, `struct x { ... } y;` defines one.
-        if kind == Kind::Type && node.kind().ends_with("_specifier") && node.child_by_field_name("body").is_none() {
+        if kind == Kind::Type
+            && node.kind().ends_with("_specifier")
+            && node.child_by_field_name("body").is_none()
+        {
             return None;
         }
         let own = self.name(node)?;
@@ -117,7 +128,8 @@ impl Reader<'_> {
         };
         let name = if around.is_empty() { own } else { format!("{around}{}{own}", self.language.separator) };
         let outer = self.wrapped(node);
-        let inner = if kind.is_container() { self.definitions_in(node, &name, depth + 1) } else { Vec::new() };
+        let inner =
+            if kind.is_container() { self.definitions_in(node, &name, depth + 1) } else { Vec::new() };
         let end = node.end_position().max(outer.end_position());
         Some(Definition {
             // A node that ends with its line end ends before the next line.
@@ -165,7 +177,8 @@ impl Reader<'_> {
         }
         let mut cursor = node.walk();
         let field = NAME_FIELDS.iter().find_map(|field| node.child_by_field_name(field));
-        let mut named = field.or_else(|| node.named_children(&mut cursor).find(|c| NAME_KINDS.contains(&c.kind())));
+        let mut named =
+            field.or_else(|| node.named_children(&mut cursor).find(|c| NAME_KINDS.contains(&c.kind())));
         if named.is_none() {
             named = node.named_children(&mut cursor).find(|c| c.kind().ends_with("declarator"));
         }
@@ -201,8 +214,15 @@ impl Reader<'_> {
         let to = body.unwrap_or_else(|| self.first_line_end(node)).max(from);
         let text = self.text.get(from..to).unwrap_or_default();
         // A comment between the head and the body is no part of the head.
-        let text = text.split("\n").take_while(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join(" ");
-        cut(text.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches(['{', ' ']).to_owned(), SIGNATURE)
+        let text = text
+            .split("\n")
+            .take_while(|line| !line.trim_start().starts_with('#'))
+            .collect::<Vec<_>>()
+            .join(" ");
+        cut(
+            text.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches(['{', ' ']).to_owned(),
+            SIGNATURE,
+        )
     }
 
     fn first_line_end(&self, node: Node<'_>) -> usize {
@@ -219,7 +239,10 @@ impl Reader<'_> {
 
 /// Comments, attributes and annotations that stand above what they speak of.
 fn belongs_below(kind: &str) -> bool {
-    kind.contains("comment") || kind.contains("attribute") || kind.contains("annotation") || kind == "decorator"
+    kind.contains("comment")
+        || kind.contains("attribute")
+        || kind.contains("annotation")
+        || kind == "decorator"
 }
 
 /// The first `most` characters.

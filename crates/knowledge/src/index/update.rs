@@ -2,11 +2,12 @@
 
 use super::KnowledgeError;
 use crate::chunk::{Chunk, chunk};
-use crate::walk::{Found, Reason, Root, Skipped};
+use crate::walk::{Found, Reason, Root, Skipped, Walk};
 use crate::words::words;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -63,6 +64,9 @@ pub struct Report {
     pub skipped: Skipped,
     /// Ended before everything was done.
     pub stopped: bool,
+    /// The folders in it, relative to it.
+    #[serde(skip)]
+    pub folders: Vec<PathBuf>,
     /// Id of the folder.
     #[serde(skip)]
     pub(crate) root: i64,
@@ -79,43 +83,51 @@ pub(super) fn update(
 ) -> Result<Report, KnowledgeError> {
     let now = nanoseconds();
     let id = index.add_root(root.path(), now / 1_000_000_000)?;
-    let (found, skipped) = root.walk();
+    let Walk { files: found, folders, skipped } = root.walk();
     let mut known = index.files(id)?;
-    let mut report = Report { path: root.path().into(), root: id, skipped, ..Report::default() };
+    let mut report = Report { path: root.path().into(), root: id, skipped, folders, ..Report::default() };
 
     let there: Vec<(&Found, Option<KnownFile>)> = found.iter().map(|f| (f, known.remove(&f.path))).collect();
     let mut batch: Vec<Change> = known.into_keys().map(Change::Remove).collect();
     report.removed = batch.len() as u64;
     report.files = there.len() as u64;
-    let as_before =
-        |file: &Found, known: KnownFile| !options.thorough && (known.mtime, known.size) == (file.mtime, file.size);
-    let unread: Vec<_> =
-        there.into_iter().filter(|(file, known)| !known.is_some_and(|known| as_before(file, known))).collect();
+    let as_before = |file: &Found, known: KnownFile| {
+        !options.thorough && (known.mtime, known.size) == (file.mtime, file.size)
+    };
+    let unread: Vec<_> = there
+        .into_iter()
+        .filter(|(file, known)| !known.is_some_and(|known| as_before(file, known)))
+        .collect();
 
     let total = unread.len() as u64;
     let mut waiting = 0;
-    report.stopped = !each_in_order(&unread, options.threads, &|(file, known)| work(root, file, *known, now), |n, made| {
-        match made {
-            Ok(change) => {
-                if let Change::Put(_, passages) = &change {
-                    report.changed += 1;
-                    report.passages += passages.len() as u64;
-                    waiting += passages.len() + 1;
+    report.stopped = !each_in_order(
+        &unread,
+        options.threads,
+        &|(file, known)| work(root, file, *known, now),
+        |n, made| {
+            match made {
+                Ok(change) => {
+                    if let Change::Put(_, passages) = &change {
+                        report.changed += 1;
+                        report.passages += passages.len() as u64;
+                        waiting += passages.len() + 1;
+                    }
+                    batch.push(change);
                 }
-                batch.push(change);
+                Err(reason) => {
+                    *report.skipped.entry(reason).or_default() += 1;
+                    report.files -= 1;
+                    batch.extend(unread[n].1.map(|_| Change::Remove(unread[n].0.path.clone())));
+                }
             }
-            Err(reason) => {
-                *report.skipped.entry(reason).or_default() += 1;
-                report.files -= 1;
-                batch.extend(unread[n].1.map(|_| Change::Remove(unread[n].0.path.clone())));
+            if waiting >= BATCH {
+                index.apply(id, &std::mem::take(&mut batch))?;
+                waiting = 0;
             }
-        }
-        if waiting >= BATCH {
-            index.apply(id, &std::mem::take(&mut batch))?;
-            waiting = 0;
-        }
-        Ok(progress(Progress::Files(n as u64 + 1, total)))
-    })?;
+            Ok(progress(Progress::Files(n as u64 + 1, total)))
+        },
+    )?;
     index.apply(id, &batch)?;
     if !report.stopped {
         index.finish_root(id, nanoseconds() / 1_000_000_000)?;

@@ -84,9 +84,10 @@ impl VectorStore for Local {
             loaded.buffer.nearest(query, (count * WIDER).max(AT_LEAST), root)
         };
         let vectors = self.index.vectors(&ids)?;
-        let exact = ids.iter().zip(vectors).filter_map(|(id, data)| {
-            Some(Near { id: *id, similarity: dot(query, &decode(&data?)) })
-        });
+        let exact = ids
+            .iter()
+            .zip(vectors)
+            .filter_map(|(id, data)| Some(Near { id: *id, similarity: dot(query, &decode(&data?)) }));
         let mut near: Vec<Near> = exact.collect();
         near.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.id.cmp(&b.id)));
         near.truncate(count);

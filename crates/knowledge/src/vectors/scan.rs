@@ -76,7 +76,13 @@ impl Buffer {
         best.into_iter().take(count).map(|(_, id)| id).collect()
     }
 
-    fn best(&self, query: &[i8], range: std::ops::Range<usize>, count: usize, root: Option<i64>) -> Vec<(f32, i64)> {
+    fn best(
+        &self,
+        query: &[i8],
+        range: std::ops::Range<usize>,
+        count: usize,
+        root: Option<i64>,
+    ) -> Vec<(f32, i64)> {
         let mut heap: BinaryHeap<Reverse<(Score, i64)>> = BinaryHeap::with_capacity(count + 1);
         let rows = self.values[range.start * self.dims..range.end * self.dims].chunks_exact(self.dims);
         for (n, row) in range.zip(rows) {

@@ -79,7 +79,9 @@ fn no_line_is_lost_or_there_twice() {
         let name = path.file_name().unwrap().to_str().unwrap();
         assert_covers(name, &text);
         // The same text under any other name, cut short, doubled, and as one line.
-        for language in ["x.rs", "x.py", "x.tsx", "x.cpp", "x.md", "x.yaml", "x.html", "x.sql", "x.php", "x.txt"] {
+        for language in
+            ["x.rs", "x.py", "x.tsx", "x.cpp", "x.md", "x.yaml", "x.html", "x.sql", "x.php", "x.txt"]
+        {
             assert_covers(language, &text);
             assert_covers(language, &text[..text.floor_char_boundary(text.len() * 2 / 3)]);
             assert_covers(language, &text.replace('\n', " "));
@@ -104,7 +106,11 @@ fn hostile_files_are_cut_in_bounded_time() {
         ("deep.sh", deep("$(", 200_000)),
         ("steps.yaml", (0..400).map(|n| " ".repeat(n) + "- a:\n").collect()),
         ("steps.py", (0..700).map(|n| " ".repeat(n) + "if a:\n").collect()),
-        ("strings.py", deep("f\"{f'{", 400) + &(0..239).map(|n| "\n".to_owned() + &" ".repeat(n) + "if a:").collect::<String>()),
+        (
+            "strings.py",
+            deep("f\"{f'{", 400)
+                + &(0..239).map(|n| "\n".to_owned() + &" ".repeat(n) + "if a:").collect::<String>(),
+        ),
         ("mark.rb", format!("x = <<~\"{}\"\n", "a b\n".repeat(100))),
         ("marks.rb", deep("x(<<A, ", 400)),
         ("nested.rb", deep("\"#{", 400)),

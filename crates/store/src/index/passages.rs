@@ -85,14 +85,16 @@ pub enum Change {
     Remove(String),
 }
 
-const COLUMNS: &str = "SELECT passage.id, root.path, file.path, language, first, last, kind, name, signature, text
+const COLUMNS: &str =
+    "SELECT passage.id, root.path, file.path, language, first, last, kind, name, signature, text
      FROM passage JOIN file ON file.id = file_id JOIN root ON root.id = root_id";
 
 impl Index {
     /// The files of a root by path.
     pub fn files(&self, root: i64) -> Result<HashMap<String, KnownFile>, IndexError> {
         let reader = self.reader();
-        let mut statement = reader.prepare_cached("SELECT path, hash, mtime, size FROM file WHERE root_id = ?")?;
+        let mut statement =
+            reader.prepare_cached("SELECT path, hash, mtime, size FROM file WHERE root_id = ?")?;
         let rows = statement.query_map([root], |row| {
             Ok((row.get(0)?, KnownFile { hash: row.get(1)?, mtime: row.get(2)?, size: row.get(3)? }))
         })?;
@@ -162,13 +164,18 @@ fn put(on: &Connection, root: i64, file: &FileRow, passages: &[NewPassage]) -> r
                  size = excluded.size, language = excluded.language
              RETURNING id",
         )?
-        .query_row(params![root, file.path, file.hash, file.mtime, file.size, file.language], |row| row.get(0))?;
+        .query_row(params![root, file.path, file.hash, file.mtime, file.size, file.language], |row| {
+            row.get(0)
+        })?;
     let mut kept = digests(on, id)?;
     for passage in passages {
         match kept.get_mut(&passage.digest).and_then(Vec::pop) {
             Some(old) => {
-                on.prepare_cached("UPDATE passage SET first = ?, last = ? WHERE id = ?")?
-                    .execute((passage.first, passage.last, old))?;
+                on.prepare_cached("UPDATE passage SET first = ?, last = ? WHERE id = ?")?.execute((
+                    passage.first,
+                    passage.last,
+                    old,
+                ))?;
             }
             None => insert(on, id, passage)?,
         }
@@ -179,7 +186,8 @@ fn put(on: &Connection, root: i64, file: &FileRow, passages: &[NewPassage]) -> r
 
 fn digests(on: &Connection, file: i64) -> rusqlite::Result<HashMap<[u8; 16], Vec<i64>>> {
     let mut digests: HashMap<[u8; 16], Vec<i64>> = HashMap::new();
-    let mut statement = on.prepare_cached("SELECT digest, id FROM passage WHERE file_id = ? ORDER BY id DESC")?;
+    let mut statement =
+        on.prepare_cached("SELECT digest, id FROM passage WHERE file_id = ? ORDER BY id DESC")?;
     let mut rows = statement.query([file])?;
     while let Some(row) = rows.next()? {
         digests.entry(row.get(0)?).or_default().push(row.get(1)?);
@@ -194,7 +202,11 @@ fn insert(on: &Connection, file: i64, passage: &NewPassage) -> rusqlite::Result<
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![file, first, last, kind, name, signature, text, digest])?;
-    on.prepare_cached("INSERT INTO word (rowid, name, path, text) VALUES (?, ?, ?, ?)")?
-        .execute(params![on.last_insert_rowid(), words[0], words[1], words[2]])?;
+    on.prepare_cached("INSERT INTO word (rowid, name, path, text) VALUES (?, ?, ?, ?)")?.execute(params![
+        on.last_insert_rowid(),
+        words[0],
+        words[1],
+        words[2]
+    ])?;
     Ok(())
 }

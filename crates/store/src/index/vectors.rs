@@ -89,7 +89,11 @@ impl Index {
     }
 
     /// Reads the vectors with ids of at least `from` in the order of ids, until `each` returns false.
-    pub fn read_vectors(&self, from: i64, each: &mut dyn FnMut(i64, &[u8]) -> bool) -> Result<(), IndexError> {
+    pub fn read_vectors(
+        &self,
+        from: i64,
+        each: &mut dyn FnMut(i64, &[u8]) -> bool,
+    ) -> Result<(), IndexError> {
         let reader = self.reader();
         let mut statement = reader.prepare_cached(
             "SELECT passage_id, data FROM vector WHERE passage_id >= ? AND data IS NOT NULL ORDER BY passage_id",

@@ -9,14 +9,21 @@ const WEIGHTS: &str = "4.0, 2.0, 1.0";
 impl Index {
     /// The best passages by BM25, best first, that hold any of the words; of one root if it is given. A word is
     /// letters and digits only.
-    pub fn by_words(&self, words: &[String], root: Option<i64>, count: usize) -> Result<Vec<i64>, IndexError> {
+    pub fn by_words(
+        &self,
+        words: &[String],
+        root: Option<i64>,
+        count: usize,
+    ) -> Result<Vec<i64>, IndexError> {
         if words.is_empty() {
             return Ok(Vec::new());
         }
         let quoted: Vec<String> = words.iter().map(|w| format!("\"{}\"", w.replace('"', ""))).collect();
         let reader = self.reader();
         let filter = match root {
-            Some(_) => "AND (SELECT root_id FROM passage JOIN file ON file.id = file_id WHERE passage.id = word.rowid) = ?2",
+            Some(_) => {
+                "AND (SELECT root_id FROM passage JOIN file ON file.id = file_id WHERE passage.id = word.rowid) = ?2"
+            }
             None => "AND ?2 IS NULL",
         };
         let mut statement = reader.prepare_cached(&format!(
