@@ -106,8 +106,8 @@ def figures(server: Server, chats: int, tokens: int, round: int) -> dict[str, fl
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--chats", type=int, default=8, help="of each turn")
-    parser.add_argument("--tokens", type=int, default=128, help="of each answer at most")
+    parser.add_argument("--chats", type=int, default=4, help="of each turn")
+    parser.add_argument("--tokens", type=int, default=400, help="of each answer at most")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--cache", type=Path, default=compare.ROOT / ".cache/bench", help="where to keep the model and the data")
     parser.add_argument("--hone", type=Path, help="the program; built where it is left out")
@@ -140,7 +140,7 @@ def main() -> None:
         rows.append(fixed | row)
     print(f"{steps} steps of training meanwhile")
     if not args.no_record:
-        print(f"recorded in {compare.record(rows, FIELDS, '-beside').relative_to(compare.ROOT)}")
+        print(f"recorded in {compare.record(rows, FIELDS, "-beside").relative_to(compare.ROOT)}")
 
 
 if __name__ == "__main__":

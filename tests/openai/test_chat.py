@@ -131,12 +131,7 @@ class Refusals(unittest.TestCase):
             self.refuse("invalid_value", param, **{param: value})
 
     def test_what_is_not_supported(self):
-        tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
-        for param, value in {
-            "tools": [tool],
-            "response_format": {"type": "json_object"},
-            "logit_bias": {"5": 10},
-        }.items():
+        for param, value in {"logit_bias": {"5": 10}, "functions": [{"name": "f"}]}.items():
             self.refuse("unsupported_parameter", param, **{param: value})
         image = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]
         self.refuse("unsupported_parameter", "messages[0].content[0].type", text=image)

@@ -5,6 +5,7 @@ mod data;
 mod knowledge;
 mod score;
 mod train;
+mod verify;
 
 pub(crate) use adapter::*;
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -14,6 +15,7 @@ pub(crate) use knowledge::{FindBy, Index, IndexAdd, IndexCommand, IndexRm, Index
 pub(crate) use score::Score;
 use std::net::IpAddr;
 pub(crate) use train::{Checkpointing, LossOn, Train};
+pub(crate) use verify::Verify;
 
 /// A private coding assistant that runs on this machine.
 #[derive(Debug, Parser)]
@@ -55,6 +57,8 @@ pub(crate) enum Command {
     Data(Data),
     /// Train an adapter on examples
     Train(Box<Train>),
+    /// Check an adapter end to end: its code, its answer and its loss beside the model's alone
+    Verify(Verify),
     /// Score examples: their loss under a model and an adapter
     Score(Score),
     /// Measure speed and memory

@@ -24,7 +24,7 @@ fn embedder(app: &App) -> anyhow::Result<Option<Arc<dyn Embedder>>> {
 
 fn installed(app: &App) -> anyhow::Result<Option<hub::Installed>> {
     let models = app.library()?.list()?;
-    Ok(models.into_iter().find(|model| model.kind == hub::Kind::Embedding))
+    Ok(models.into_iter().find(|model| model.kind == hub::catalog::Kind::Embedding))
 }
 
 /// What to do for a search by meaning, where it is not possible.

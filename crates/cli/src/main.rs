@@ -6,6 +6,7 @@ mod bases;
 mod commands;
 mod config;
 mod flags;
+mod held_out;
 mod interrupt;
 mod knowing;
 mod loading;
@@ -44,6 +45,7 @@ fn run(flags: Flags) -> anyhow::Result<ExitCode> {
         Command::Search(flags) => commands::search::run(&app, &flags),
         Command::Data(flags) => commands::data::run(&app, &flags),
         Command::Train(flags) => commands::train::run(&app, &flags),
+        Command::Verify(flags) => commands::verify::run(&app, &flags),
         Command::Score(flags) => commands::score::run(&app, &flags),
         Command::Bench(flags) => commands::bench::run(&app, &flags),
         Command::Adapter(flags) => commands::adapter::run(&app, &flags),

@@ -5,8 +5,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, stderr};
 use std::sync::{Mutex, PoisonError};
 
-/// Shows the progress of one download after the other.
-pub(crate) enum Progress {
+/// Shows the progress of one piece of work after the other.
+pub(crate) struct Progress {
+    form: Form,
+    /// What is counted; bytes where it is left out.
+    unit: Option<&'static str>,
+}
+
+enum Form {
     /// Nothing (`-q`).
     Silent,
     /// A bar that moves.
@@ -17,51 +23,57 @@ pub(crate) enum Progress {
 
 /// State of the plain form.
 #[derive(Default)]
-pub(crate) struct Lines {
+struct Lines {
     what: String,
     total: Option<u64>,
     tenths: u64,
 }
 
 impl Progress {
-    /// The form that suits standard error.
+    /// Of bytes, in the form that suits standard error.
     pub(crate) fn new(quiet: bool) -> Progress {
-        if quiet {
-            Progress::Silent
+        let form = if quiet {
+            Form::Silent
         } else if stderr().is_terminal() {
-            Progress::Bar(ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()))
+            Form::Bar(ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()))
         } else {
-            Progress::Lines(Mutex::default())
-        }
+            Form::Lines(Mutex::default())
+        };
+        Progress { form, unit: None }
+    }
+
+    /// Of things that are called so: `examples`.
+    pub(crate) fn counting(unit: &'static str, quiet: bool) -> Progress {
+        Progress { unit: Some(unit), ..Progress::new(quiet) }
     }
 }
 
 impl hub::Progress for Progress {
     fn start(&self, what: &str, total: Option<u64>) {
-        match self {
-            Progress::Silent => {}
-            Progress::Bar(bar) => {
+        match &self.form {
+            Form::Silent => {}
+            Form::Bar(bar) => {
                 bar.reset();
-                bar.set_style(style(total.is_some()));
+                bar.set_style(style(total.is_some(), self.unit));
                 bar.set_message(what.to_string());
                 match total {
                     Some(total) => bar.set_length(total),
                     None => bar.unset_length(),
                 }
             }
-            Progress::Lines(lines) => {
-                let size = total.map(|n| format!(" ({})", bytes(n))).unwrap_or_default();
-                eprintln!("{what}{size}");
+            Form::Lines(lines) => {
+                let size = |n: u64| self.unit.map_or_else(|| bytes(n), |unit| format!("{n} {unit}"));
+                eprintln!("{what}{}", total.map(|n| format!(" ({})", size(n))).unwrap_or_default());
                 *lock(lines) = Lines { what: what.into(), total, tenths: 0 };
             }
         }
     }
 
     fn advance(&self, done: u64) {
-        match self {
-            Progress::Silent => {}
-            Progress::Bar(bar) => bar.set_position(done),
-            Progress::Lines(lines) => {
+        match &self.form {
+            Form::Silent => {}
+            Form::Bar(bar) => bar.set_position(done),
+            Form::Lines(lines) => {
                 if let Some(line) = lock(lines).advance(done) {
                     eprintln!("{line}");
                 }
@@ -70,15 +82,15 @@ impl hub::Progress for Progress {
     }
 
     fn message(&self, text: &str) {
-        match self {
-            Progress::Silent => {}
-            Progress::Bar(bar) => bar.println(text),
-            Progress::Lines(_) => eprintln!("{text}"),
+        match &self.form {
+            Form::Silent => {}
+            Form::Bar(bar) => bar.println(text),
+            Form::Lines(_) => eprintln!("{text}"),
         }
     }
 
     fn finish(&self) {
-        if let Progress::Bar(bar) = self {
+        if let Form::Bar(bar) = &self.form {
             bar.finish_and_clear();
         }
     }
@@ -96,60 +108,39 @@ impl Lines {
     }
 }
 
-/// The same for things that are counted one by one.
-pub(crate) struct Counter {
-    form: Progress,
+/// Progress through stages, each of which counts its own things.
+pub(crate) struct Stages {
+    progress: Progress,
     what: &'static str,
 }
 
-impl Counter {
-    /// The form that suits standard error.
-    pub(crate) fn new(quiet: bool) -> Counter {
-        Counter { form: Progress::new(quiet), what: "" }
+impl Stages {
+    pub(crate) fn new(quiet: bool) -> Stages {
+        Stages { progress: Progress::new(quiet), what: "" }
     }
 
-    /// `done` of `total` are done of `what`; another `what` begins another bar.
-    pub(crate) fn show(&mut self, what: &'static str, done: u64, total: u64) {
-        let begins = std::mem::replace(&mut self.what, what) != what;
-        match &self.form {
-            Progress::Silent => {}
-            Progress::Bar(bar) => {
-                if begins {
-                    bar.reset();
-                    bar.set_style(
-                        ProgressStyle::with_template("{msg} {bar:24} {human_pos} of {human_len}, {eta} left")
-                            .expect("the template is valid"),
-                    );
-                    bar.set_message(what);
-                }
-                bar.set_length(total);
-                bar.set_position(done);
-            }
-            Progress::Lines(lines) => {
-                let mut lines = lock(lines);
-                if begins {
-                    eprintln!("{what} ({total})");
-                    *lines = Lines { what: what.into(), total: Some(total), tenths: 0 };
-                }
-                if let Some(line) = lines.advance(done).filter(|_| total >= 1000) {
-                    eprintln!("{line}");
-                }
-            }
+    /// `done` of `total` `unit`s are done of `what`; another `what` begins another bar.
+    pub(crate) fn show(&mut self, what: &'static str, unit: &'static str, done: u64, total: u64) {
+        if std::mem::replace(&mut self.what, what) != what {
+            self.progress.unit = Some(unit);
+            hub::Progress::start(&self.progress, what, Some(total));
         }
+        hub::Progress::advance(&self.progress, done);
     }
 
     /// Takes the bar away.
     pub(crate) fn finish(&self) {
-        hub::Progress::finish(&self.form);
+        hub::Progress::finish(&self.progress);
     }
 }
 
-fn style(sized: bool) -> ProgressStyle {
-    let template = match sized {
-        true => "{msg} {bar:24} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
-        false => "{msg} {spinner} {bytes}, {bytes_per_sec}",
+fn style(sized: bool, unit: Option<&str>) -> ProgressStyle {
+    let template = match (sized, unit) {
+        (true, Some(unit)) => format!("{{msg}} {{bar:24}} {{pos}} of {{len}} {unit}, {{eta}} left"),
+        (true, None) => "{msg} {bar:24} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left".to_owned(),
+        (false, _) => "{msg} {spinner} {bytes}, {bytes_per_sec}".to_owned(),
     };
-    ProgressStyle::with_template(template).expect("the templates above are valid")
+    ProgressStyle::with_template(&template).expect("the templates above are valid")
 }
 
 fn lock(lines: &Mutex<Lines>) -> std::sync::MutexGuard<'_, Lines> {

@@ -3,6 +3,8 @@
 //! usage: latency MODEL_FOLDER [PASSAGES]; prints one JSON object. The files are made of random words in the frequencies
 //! of a natural language, the vectors of passages are random; the question goes through the real model.
 
+#![allow(clippy::print_stdout, reason = "a program for measurements")]
+
 use knowledge::Knowledge;
 use knowledge::embed::{EmbedError, Embedder};
 use knowledge::index::Options;
@@ -47,7 +49,9 @@ fn main() {
     let unchanged = time(&mut add);
 
     let there = knowledge.roots().expect("the index is read").remove(0);
-    let load = time(&mut || drop(ask(&knowledge, "load the vectors", By::Both)));
+    let load = time(&mut || {
+        ask(&knowledge, "load the vectors", By::Both);
+    });
     let questions: Vec<String> = (0..QUESTIONS).map(|_| sentence(&mut random, 7)).collect();
     let mut report = format!(
         "{{\"files\": {}, \"passages\": {}, \"first_s\": {first:.3}, \"unchanged_s\": {unchanged:.3}, \"load_ms\": {:.1}",
@@ -56,8 +60,14 @@ fn main() {
         load * 1e3
     );
     for (name, by) in [("words", By::Words), ("vectors", By::Vectors), ("both", By::Both)] {
-        let mut times: Vec<f64> =
-            questions.iter().map(|q| 1e3 * time(&mut || drop(ask(&knowledge, q, by)))).collect();
+        let mut times: Vec<f64> = questions
+            .iter()
+            .map(|q| {
+                1e3 * time(&mut || {
+                    ask(&knowledge, q, by);
+                })
+            })
+            .collect();
         times.sort_by(f64::total_cmp);
         let at = |share: f64| times[(times.len() as f64 * share) as usize];
         let _ = write!(report, ", \"{name}_p50_ms\": {:.2}, \"{name}_p95_ms\": {:.2}", at(0.5), at(0.95));
@@ -141,7 +151,8 @@ impl Embedder for Mixed {
             return self.model.embed(texts);
         }
         let vector = |_| {
-            let mut random = Random(self.next.fetch_add(1, Ordering::Relaxed) * 0x9e37_79b9_7f4a_7c15 | 1);
+            let mut random =
+                Random(self.next.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
             let raw: Vec<f32> = (0..self.dims()).map(|_| random.next() as f32 - 0.5).collect();
             let length = raw.iter().map(|x| x * x).sum::<f32>().sqrt();
             raw.into_iter().map(|x| x / length).collect()

@@ -189,12 +189,11 @@ impl Root {
         text(bytes).ok_or(Reason::Binary)
     }
 
-    /// Whether the names on the way to a file let it be read. Ignore files are for what is indexed, and not asked.
-    pub fn would_walk(&self, path: &str) -> bool {
-        let mut parts: Vec<&str> = path.split('/').collect();
-        let file = parts.pop().unwrap_or_default();
-        let closed = |folder: &&str| FOREIGN_FOLDERS.contains(folder) || secrets::is_secret(folder, true);
-        !parts.iter().any(closed) && !secrets::is_secret(file, false)
+    /// Whether a file may be read by its name, and by the name of what it leads to. Ignore files are for what is
+    /// indexed, and not asked.
+    pub fn is_open(&self, path: &str) -> bool {
+        let target = self.handle.canonicalize(path).ok();
+        names_are_open(Path::new(path)) && target.is_none_or(|target| names_are_open(&target))
     }
 
     /// The rules: `.honeignore` before `.gitignore`, as git reads them; hidden files are read too.
@@ -248,6 +247,13 @@ impl Root {
             _ => Reason::Unreadable,
         }
     }
+}
+
+fn names_are_open(path: &Path) -> bool {
+    let mut parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+    let file = parts.pop().unwrap_or_default();
+    let closed = |folder: &&str| FOREIGN_FOLDERS.contains(folder) || secrets::is_secret(folder, true);
+    !parts.iter().map(|part| &**part).any(|part| closed(&part)) && !secrets::is_secret(&file, false)
 }
 
 /// What is left out whatever the ignore files say: a project cannot open what is closed here.

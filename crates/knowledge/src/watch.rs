@@ -178,7 +178,9 @@ impl<'a> Watching<'a> {
         for folder in folders {
             // A folder that went away and came back has lost its watch, so even known ones are asked for again.
             match self.watcher.as_mut().map(|watcher| watcher.watch(&folder, mode)) {
-                Some(Ok(())) => drop(watched.insert(folder)),
+                Some(Ok(())) => {
+                    watched.insert(folder);
+                }
                 Some(Err(error)) if !folder.exists() => tracing::debug!("{}: {error}", folder.display()),
                 _ => partly = true,
             }

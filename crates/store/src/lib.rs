@@ -1,7 +1,7 @@
 //! What is kept, and is it safe? Conversations, rules, feedback and the index of passages, in SQLite.
 //!
 //! [`Store`] is `hone.db`: what cannot be made again. A call that returns has put its rows on the disk itself; a
-//! call that fails has changed nothing. [`index::Index`] is `index.db`, which can be made again. This crate knows no HTTP and no model.
+//! call that fails has changed nothing. [`index`] can be rebuilt. This crate knows no HTTP and no model.
 
 #[macro_use]
 mod text_enum;

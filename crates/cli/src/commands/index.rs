@@ -3,7 +3,7 @@
 use crate::config::App;
 use crate::flags::{Index, IndexAdd, IndexCommand, IndexRm, IndexStatus};
 use crate::output::{print, print_json, table};
-use crate::progress::Counter;
+use crate::progress::Stages;
 use crate::{interrupt, knowing};
 use anyhow::bail;
 use knowledge::index::{Options, Progress, Report};
@@ -30,13 +30,12 @@ fn add(app: &App, flags: &IndexAdd) -> anyhow::Result<ExitCode> {
     let pressed = stop.clone();
     let _guard = interrupt::listen(move || pressed.store(true, Ordering::Relaxed));
 
-    let mut shown = Counter::new(app.quiet);
+    let mut shown = Stages::new(app.quiet);
     let report = knowledge.add(&flags.path, &options, &mut |progress| {
-        let (what, done, total) = match progress {
-            Progress::Files(done, total) => ("Reading files", done, total),
-            Progress::Vectors(done, total) => ("Embedding passages", done, total),
-        };
-        shown.show(what, done, total);
+        match progress {
+            Progress::Files(done, total) => shown.show("Reading", "files", done, total),
+            Progress::Vectors(done, total) => shown.show("Embedding", "passages", done, total),
+        }
         !stop.load(Ordering::Relaxed)
     });
     shown.finish();

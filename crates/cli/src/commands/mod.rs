@@ -15,3 +15,4 @@ pub(crate) mod serve;
 pub(crate) mod show;
 pub(crate) mod train;
 pub(crate) mod use_;
+pub(crate) mod verify;

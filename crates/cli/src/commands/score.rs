@@ -1,15 +1,13 @@
 //! `hone score`: the loss of examples under a model, with an adapter or without.
 
-use crate::commands::data::warn_of_bad;
 use crate::config::App;
 use crate::flags::Score;
 use crate::output::{print, print_json, table};
 use crate::progress::Progress;
-use crate::{adapters, loading};
+use crate::{adapters, held_out, loading};
 use anyhow::ensure;
 use engine::train::Scorer;
 use hub::Progress as _;
-use learn::dataset::Chosen;
 use learn::score::{Scores, score};
 use learn::train::{Recipe, Tokens};
 use serde::Serialize;
@@ -30,7 +28,7 @@ pub(crate) fn run(app: &App, flags: &Score) -> anyhow::Result<ExitCode> {
     let context = model.config().context_length;
     let recipe = Recipe { max_seq: flags.max_seq.unwrap_or(2048).min(context), ..Recipe::default() };
     recipe.check(model.config())?;
-    let tokens = Tokens::new(&model, &examples(app, &flags.data)?, &recipe)?;
+    let tokens = Tokens::new(&model, &held_out::all(app, &flags.data)?, &recipe)?;
     ensure!(
         !tokens.examples.is_empty(),
         "{} has no answer to score within {} tokens",
@@ -43,9 +41,10 @@ pub(crate) fn run(app: &App, flags: &Score) -> anyhow::Result<ExitCode> {
 
     let device = engine::train::cpu(flags.model.threads.or(app.config.threads).map(|n| n as usize))?;
     let mut scorer = Scorer::new(model, device, loaded.clone())?;
-    let progress = Progress::new(app.quiet || tokens.examples.len() < 50);
+    let progress = Progress::counting("examples", app.quiet);
     progress.start("Scoring", Some(tokens.examples.len() as u64));
     let scores = score(&mut scorer, &tokens, &mut || false, &mut |done| progress.advance(done as u64))?;
+    progress.finish();
     let report = Report { model: &chosen.name, adapter: loaded.as_deref().map(|l| l.id()), scores };
     if flags.json {
         print_json(&report)?
@@ -53,18 +52,6 @@ pub(crate) fn run(app: &App, flags: &Score) -> anyhow::Result<ExitCode> {
         print(&as_table(&report))?
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// A set's validation part, or all rows of a file.
-fn examples(app: &App, data: &str) -> anyhow::Result<Vec<learn::dataset::Example>> {
-    match Chosen::find(&app.home, data)? {
-        Chosen::Set(set) => Ok(set.read("valid")?),
-        Chosen::File(path) => {
-            let (examples, report) = learn::dataset::read(&path)?;
-            warn_of_bad(&report);
-            Ok(examples)
-        }
-    }
 }
 
 fn as_table(report: &Report<'_>) -> String {

@@ -4,7 +4,7 @@ use crate::config::App;
 use crate::flags::Serve;
 use crate::loading::{self, Chosen};
 use crate::output;
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use engine::EngineOptions;
 use server::{AppState, Home, Server, ServerOptions};
 use std::process::ExitCode;
@@ -28,7 +28,7 @@ async fn serve(app: &App, flags: &Serve, chosen: Chosen) -> anyhow::Result<ExitC
 
     let state = AppState::with_home(chosen.name.clone(), home(app, flags, &chosen)?);
     let (broken, load_failed) = oneshot::channel();
-    start_loading(chosen, options(app, flags), state.clone(), app.quiet, broken);
+    start_loading(chosen, options(app, flags), state.clone(), (flags.adapter.is_some(), app.quiet), broken);
 
     let mut failure = None;
     let end = async {
@@ -84,13 +84,21 @@ fn start_loading(
     chosen: Chosen,
     options: EngineOptions,
     state: AppState,
-    quiet: bool,
+    (pinned, quiet): (bool, bool),
     broken: oneshot::Sender<anyhow::Error>,
 ) {
+    let told = state.clone();
+    let fail = move |error: anyhow::Error| {
+        told.failed(format!("{error:#}"));
+        // The receiver is gone when the server was stopped meanwhile.
+        drop(broken.send(error));
+    };
     std::thread::spawn(move || match loading::load(&chosen, options) {
         Ok(engine) => {
-            if let Err(reason) = state.check_adapter(engine.model()) {
-                tracing::warn!("{reason}");
+            match state.check_adapter(engine.model()) {
+                Err(reason) if pinned => return fail(anyhow!(reason)),
+                Err(reason) => tracing::warn!("{reason}"), // until another one is put in use
+                Ok(()) => {}
             }
             if !quiet {
                 let (device, context) = (engine.device(), engine.context());
@@ -98,11 +106,7 @@ fn start_loading(
             }
             state.loaded(Arc::new(engine));
         }
-        Err(error) => {
-            state.failed(format!("{error:#}"));
-            // The receiver is gone when the server was stopped meanwhile.
-            drop(broken.send(error));
-        }
+        Err(error) => fail(error),
     });
 }
 

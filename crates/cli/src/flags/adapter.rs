@@ -125,6 +125,9 @@ pub(crate) struct AdapterFuse {
     /// How changed matrices are stored, Q8_0 for example [default: as in the model]
     #[arg(long, value_name = "FORMAT", value_parser = format)]
     pub(crate) format: Option<Format>,
+    /// Examples to measure the loss on [default: the validation examples of the adapter's own data]
+    #[arg(long, value_name = "NAME|DIR|FILE")]
+    pub(crate) data: Option<String>,
     /// The model, where it is not among the pulled ones
     #[arg(long, value_name = "NAME|PATH")]
     pub(crate) base: Option<String>,

@@ -8,6 +8,7 @@ mod chat;
 mod data;
 mod checkpoint;
 mod doctor;
+mod index;
 mod models;
 mod serve;
 mod serve_train;

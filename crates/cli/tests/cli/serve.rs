@@ -138,6 +138,14 @@ fn a_model_that_cannot_be_loaded_ends_it() {
 }
 
 #[test]
+fn an_adapter_that_is_not_there_ends_it() {
+    let hone = Hone::with_model();
+    let run = hone.run(&["serve", "--port", "0", "--adapter", "nothing"]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.contains("no adapter `nothing`"), "{run:?}");
+}
+
+#[test]
 fn a_name_can_be_allowed() {
     let hone = Hone::with_model();
     let refused = |name: &str| hone.fails(1, &["serve", "--port", "0", "--allowed-host", name]);
@@ -146,7 +154,8 @@ fn a_name_can_be_allowed() {
         assert!(said.contains("host name"), "{bad}: {said}");
     }
     let config = hone.home().join("config.toml");
-    std::fs::write(&config, "allowed_hosts = ['from.config']\n").unwrap();
+    let before = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("allowed_hosts = ['from.config']\n{before}")).unwrap();
     for (args, allowed, other) in [
         (&[][..], "from.config", "hone.lan"),
         (&["--allowed-host", "hone.lan", "--allowed-host", "code.example:443"], "hone.lan", "from.config"),

@@ -29,7 +29,7 @@ pub struct Options {
 /// What is rounded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// Matrices and activations to 8 bits: vectors have a cosine above 0.999 with the exact ones.
+    /// Half of the products to 8 bits, where that costs little: vectors have a cosine above 0.999 with the exact ones.
     #[default]
     Fast,
     /// Nothing beyond f32.

@@ -143,9 +143,10 @@ fn no_name_leads_out_of_the_root() {
 fn secrets_of_an_indexed_folder_are_not_read_either() {
     let fixture =
         Fixture::new(&[("a.rs", "x"), (".env", SECRET), (".git/config", SECRET), ("k/.ssh/id", SECRET)]);
+    symlink(".env", fixture.root().join("plain.txt")).unwrap();
     let knowledge = fixture.knowledge();
     add(&knowledge, &fixture.root());
-    for path in [".env", ".git/config", "k/.ssh/id", "./.env", "k/../.env"] {
+    for path in ["plain.txt", ".env", ".git/config", "k/.ssh/id", "./.env", "k/../.env"] {
         assert!(knowledge.read(Path::new(path), Some(&fixture.root())).is_err(), "{path}");
     }
 }

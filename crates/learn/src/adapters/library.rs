@@ -29,6 +29,8 @@ pub struct NewAdapter {
     pub base: Base,
     /// Hash of the training data.
     pub data: Option<String>,
+    /// The set's name, or the path of the file or folder of the training data.
+    pub examples: Option<String>,
     /// How it was trained, or where it was imported from.
     pub recipe: Value,
     /// Id of the adapter that the training began with.
@@ -287,6 +289,7 @@ impl Library {
             sha256,
             bytes,
             data: new.data,
+            examples: new.examples,
             recipe: new.recipe,
             parent: new.parent,
             scores: new.scores,

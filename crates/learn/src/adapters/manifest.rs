@@ -41,6 +41,9 @@ pub struct Manifest {
     pub bytes: u64,
     /// Hash of the training data, where it is known.
     pub data: Option<String>,
+    /// The set's name, or the path of the file or folder of the training data, where it is known.
+    #[serde(default)]
+    pub examples: Option<String>,
     /// How it was trained, or where it was imported from.
     pub recipe: Value,
     /// Id of the adapter that the training began with.

@@ -99,6 +99,7 @@ impl Ending {
             name: info.name.clone(),
             base: info.base.clone(),
             data: Some(info.data_sha256.clone()),
+            examples: Some(info.data.display().to_string()),
             recipe: serde_json::to_value(&info.recipe).expect("settings are JSON"),
             parent: info.parent.clone(),
             scores: outcome.scores(),

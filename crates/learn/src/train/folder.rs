@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// What a run was begun with: `run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunInfo {
-    /// Id of the run, and of the adapter that it makes.
+    /// Id of the run. Its adapter gets one of its own.
     pub id: String,
     /// What the adapter will be called.
     pub name: String,

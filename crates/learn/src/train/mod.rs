@@ -22,6 +22,6 @@ pub use error::TrainError;
 pub use folder::{Folder, RunInfo, new_id};
 pub use plan::Plan;
 pub use recipe::{Recipe, Supervise};
-pub use run::{Event, Metric, Outcome, Run};
+pub use run::{Event, Metric, Outcome, Run, VALIDATED};
 pub use sets::Sets;
 pub use tokens::{Counts, Tokens};

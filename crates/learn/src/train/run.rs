@@ -12,8 +12,10 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Validation examples that an evaluation takes at most, and how often it comes in a run.
-const VALID: usize = 64;
+/// Validation examples that an evaluation takes at most: the first of them.
+pub const VALIDATED: usize = 64;
+
+/// How often an evaluation comes in a run.
 const EVALUATIONS: u64 = 10;
 
 /// Time between checkpoints at least.
@@ -133,7 +135,7 @@ impl Run {
             progress = saved;
         }
         // The same examples at every evaluation.
-        let valid = order::all(&valid.examples[..valid.examples.len().min(VALID)]);
+        let valid = order::all(&valid.examples[..valid.examples.len().min(VALIDATED)]);
         let between_checkpoints = BETWEEN_CHECKPOINTS;
         Ok(Run { trainer, train: train.examples, valid, recipe, plan, folder, progress, between_checkpoints })
     }

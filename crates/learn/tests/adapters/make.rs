@@ -32,7 +32,15 @@ pub(crate) fn adapter(config: &Config, value: f32) -> Adapter {
 /// What is said of a new adapter.
 pub(crate) fn new(name: &str, base: Base) -> NewAdapter {
     let recipe = json!({"rank": 2, "learning_rate": 1e-3});
-    NewAdapter { name: name.into(), base, data: None, recipe, parent: None, scores: Value::Null }
+    NewAdapter {
+        name: name.into(),
+        base,
+        data: None,
+        examples: None,
+        recipe,
+        parent: None,
+        scores: Value::Null,
+    }
 }
 
 /// Adds an adapter for `base`.

@@ -98,8 +98,15 @@ impl Place {
 
     pub(crate) fn add_for(&self, base: Base, name: &str, seed: u64) -> Manifest {
         let (data, parent) = (None, None);
-        let new =
-            NewAdapter { name: name.into(), base, data, recipe: Value::Null, parent, scores: Value::Null };
+        let new = NewAdapter {
+            name: name.into(),
+            base,
+            data,
+            examples: None,
+            recipe: Value::Null,
+            parent,
+            scores: Value::Null,
+        };
         self.library().add(new, &adapter(seed), model().config()).expect("a sound adapter")
     }
 }

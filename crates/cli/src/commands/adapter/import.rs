@@ -18,6 +18,7 @@ pub(crate) fn run(app: &App, library: &Library, flags: &AdapterImport) -> anyhow
         name: flags.name.clone().unwrap_or_else(|| name_of(&flags.path)),
         base: model.base,
         data: None,
+        examples: None,
         recipe: json!({ "imported": { "format": layout.name(), "path": flags.path.display().to_string() } }),
         parent: None,
         scores: Value::Null,

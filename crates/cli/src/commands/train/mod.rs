@@ -109,7 +109,7 @@ fn begun_with(app: &App, info: &RunInfo) -> String {
 }
 
 /// A path that holds from any folder; a set's name stays as it is.
-fn lasting(data: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn lasting(data: &str) -> anyhow::Result<PathBuf> {
     let path = Path::new(data);
     Ok(if path.exists() { std::path::absolute(path)? } else { path.to_path_buf() })
 }

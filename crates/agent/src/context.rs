@@ -1,0 +1,358 @@
+//! Fits rules, passages, web results and history into a model's window.
+//!
+//! The system message, the question and the tools come first, whole. What is left is shared as in [`SHARES`]; what a
+//! part does not need goes to the parts after it. The least important goes first: the last rules, the lowest
+//! passages and results, the oldest history. What was left out is counted and told.
+
+use crate::data;
+use crate::event::LeftOut;
+use crate::model::{Message, Model, Role, ToolSpec};
+use crate::seam::Rule;
+use crate::source::{Found, Source, Sources};
+use crate::span::{Origin, Span};
+
+/// Percent of the room for each part, in the order in which they are filled.
+pub const SHARES: [(Part, usize); 4] =
+    [(Part::Rules, 15), (Part::Passages, 35), (Part::Web, 20), (Part::History, 30)];
+/// Percent of the window that is kept for the answer where its length is not given.
+pub const ANSWER: usize = 25;
+/// Percent of the window that one result of a tool may take.
+pub const RESULT: usize = 20;
+/// Tokens that a template writes around a message.
+const AROUND: usize = 8;
+
+/// A part of the prompt that is fitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Taught rules.
+    Rules,
+    /// Passages of files.
+    Passages,
+    /// Web results.
+    Web,
+    /// What was said before.
+    History,
+}
+
+/// All that could be in the prompt.
+#[derive(Debug, Default)]
+pub struct Parts<'a> {
+    /// Instructions of hone and of the user.
+    pub system: &'a str,
+    /// The most important first.
+    pub rules: Vec<Rule>,
+    /// The best first.
+    pub passages: Vec<Found>,
+    /// The best first.
+    pub web: Vec<Found>,
+    /// The oldest first. System messages in it are not taken over.
+    pub history: &'a [Message],
+    /// What the model should know about the search itself.
+    pub notes: Vec<String>,
+    /// What the user says now.
+    pub question: &'a str,
+    /// Tools that are offered.
+    pub tools: &'a [ToolSpec],
+    /// Tokens of the answer, where they are limited.
+    pub answer: Option<usize>,
+}
+
+/// The prompt does not fit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the message and what must go with it have {needed} tokens, and there is room for {room}; shorten the message, or start hone with a larger context"
+)]
+pub struct TooLong {
+    /// Tokens that must be there.
+    pub needed: usize,
+    /// Tokens that there is room for.
+    pub room: usize,
+}
+
+/// The prompt of a turn, growing with its steps.
+#[derive(Debug)]
+pub struct Context<'m> {
+    model: &'m dyn Model,
+    /// Tokens for all messages.
+    room: usize,
+    /// With their tokens.
+    messages: Vec<(Message, usize)>,
+    /// Messages from here on belong to this turn.
+    turn: usize,
+    sources: Sources,
+    rules: Vec<Rule>,
+    left_out: LeftOut,
+}
+
+impl<'m> Context<'m> {
+    /// Fits the parts into the model's window.
+    pub fn build(parts: Parts<'_>, model: &'m dyn Model) -> Result<Context<'m>, TooLong> {
+        let answer = parts.answer.unwrap_or(model.window() * ANSWER / 100).min(model.window() / 2);
+        let tools: usize = parts.tools.iter().map(|tool| model.count(&tool.json().to_string())).sum();
+        let room = model.window().saturating_sub(answer + tools);
+        let whole = [parts.system, data::NOTICE, parts.question].map(|text| model.count(text) + AROUND);
+        let notes: usize = parts.notes.iter().map(|note| model.count(note) + AROUND).sum();
+        let needed = whole.iter().sum::<usize>() + notes;
+        if needed > room {
+            return Err(TooLong { needed, room });
+        }
+
+        let mut fit = Fit { model, free: room - needed, room: room - needed, left_out: LeftOut::default() };
+        let rules = fit.rules(parts.rules);
+        let mut passages = fit.found(Part::Passages, parts.passages);
+        let mut web = fit.found(Part::Web, parts.web);
+        let history = fit.history(parts.history);
+        let left_out = fit.left_out;
+
+        let mut sources = Sources::default();
+        sources.number(&mut passages);
+        sources.number(&mut web);
+        let mut messages = vec![system(parts.system, &rules)];
+        messages.extend(history.into_iter().cloned());
+        messages.push(question(passages.iter().chain(&web), parts.notes, parts.question));
+        let turn = messages.len() - 1;
+        let messages = messages.into_iter().map(|message| counted(message, model)).collect();
+        let mut context = Context { model, room, messages, turn, sources, rules, left_out };
+        context.shrink()?;
+        Ok(context)
+    }
+
+    /// The messages as they are now.
+    pub fn messages(&self) -> Vec<Message> {
+        self.messages.iter().map(|(message, _)| message.clone()).collect()
+    }
+
+    /// The rules in the prompt.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The sources in the prompt, by number.
+    pub fn sources(&self) -> &[Source] {
+        self.sources.all()
+    }
+
+    /// Numbers of the sources that a text cites.
+    pub fn cited(&self, text: &str) -> Vec<usize> {
+        self.sources.cited(text)
+    }
+
+    /// What did not fit so far.
+    pub fn left_out(&self) -> LeftOut {
+        self.left_out
+    }
+
+    /// An answer of the model that calls tools.
+    pub fn said(&mut self, message: Message) {
+        self.messages.push(counted(message, self.model));
+    }
+
+    /// The text of what a tool found, with numbers, and the sources that are new.
+    pub fn number(&mut self, mut found: Vec<Found>) -> (Vec<Span>, Vec<Source>) {
+        let new = self.sources.number(&mut found);
+        (found.iter().map(|found| Span::new(found.source.origin, data::block(found))).collect(), new)
+    }
+
+    /// The result of a tool. A long one is cut, and older ones make room for it.
+    pub fn returned(&mut self, mut message: Message) -> Result<(), TooLong> {
+        let most = self.model.window() * RESULT / 100;
+        let mut used = 0;
+        let mut spans = Vec::new();
+        for span in std::mem::take(&mut message.spans) {
+            let free = most.saturating_sub(used);
+            let text = cut(&span.text, free, self.model);
+            used += self.model.count(&text);
+            if text.len() < span.text.len() {
+                self.left_out.cut += 1;
+                let end = if span.text.starts_with("<source") { "…\n</source>\n" } else { "…" };
+                spans.push(Span::new(span.origin, text + end));
+                break;
+            }
+            spans.push(span);
+        }
+        message.spans = spans;
+        self.messages.push(counted(message, self.model));
+        self.shrink()
+    }
+
+    /// Makes the messages fit: older results of this turn go first, then the oldest history.
+    fn shrink(&mut self) -> Result<(), TooLong> {
+        while self.tokens() > self.room {
+            let last = self.messages.len() - 1;
+            let full =
+                |(message, tokens): &(Message, usize)| message.role == Role::Tool && *tokens > 3 * AROUND;
+            if let Some(at) = (self.turn..last).find(|&at| full(&self.messages[at])) {
+                let message = &mut self.messages[at].0;
+                message.spans = vec![Span::new(Origin::Tool, "(left out: no more room)")];
+                self.messages[at] = counted(message.clone(), self.model);
+                self.left_out.results += 1;
+            } else if self.turn > 1 {
+                // From a question up to the next one, so that no result stands without its call.
+                let next = (2..self.turn).find(|&at| self.messages[at].0.role == Role::User);
+                let end = next.unwrap_or(self.turn);
+                self.left_out.history += end - 1;
+                self.messages.drain(1..end);
+                self.turn -= end - 1;
+            } else {
+                return Err(TooLong { needed: self.tokens(), room: self.room });
+            }
+        }
+        Ok(())
+    }
+
+    fn tokens(&self) -> usize {
+        self.messages.iter().map(|(_, tokens)| tokens).sum()
+    }
+}
+
+impl std::fmt::Debug for dyn Model + '_ {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Model({})", self.name())
+    }
+}
+
+/// The filling of the room.
+struct Fit<'m> {
+    model: &'m dyn Model,
+    /// Tokens that nobody has yet.
+    free: usize,
+    /// Tokens that are shared.
+    room: usize,
+    left_out: LeftOut,
+}
+
+impl Fit<'_> {
+    /// Tokens that a part may take: its share, and what those before it left of theirs.
+    fn budget(&self, part: Part) -> usize {
+        let later = SHARES.iter().skip_while(|(other, _)| *other != part).skip(1);
+        let later: usize = later.map(|(_, percent)| percent).sum();
+        self.free.saturating_sub(self.room * later / 100)
+    }
+
+    /// As many of `texts` as fit, from the first on; of a first one that does not, its beginning.
+    fn texts(&mut self, part: Part, texts: impl Iterator<Item = String>) -> Vec<String> {
+        let mut budget = self.budget(part);
+        let mut kept: Vec<String> = Vec::new();
+        for text in texts {
+            let tokens = self.model.count(&text) + AROUND;
+            if tokens > budget {
+                let text = cut(&text, budget.saturating_sub(AROUND), self.model);
+                if kept.is_empty() && !text.is_empty() {
+                    self.left_out.cut += 1;
+                    self.free -= (self.model.count(&text) + AROUND).min(self.free);
+                    kept.push(text + "…");
+                }
+                break;
+            }
+            budget -= tokens;
+            self.free -= tokens;
+            kept.push(text);
+        }
+        kept
+    }
+
+    fn rules(&mut self, mut rules: Vec<Rule>) -> Vec<Rule> {
+        let texts = self.texts(Part::Rules, rules.iter().map(|rule| rule.text.clone()));
+        self.left_out.rules = rules.len() - texts.len();
+        rules.truncate(texts.len());
+        rules.iter_mut().zip(texts).for_each(|(rule, text)| rule.text = text);
+        rules
+    }
+
+    fn found(&mut self, part: Part, mut found: Vec<Found>) -> Vec<Found> {
+        // The block's marks, place and title take room too.
+        let around = |found: &Found| data::block(&Found { text: String::new(), ..found.clone() });
+        let blocks: Vec<String> = found.iter().map(around).collect();
+        let marks: Vec<usize> = blocks.iter().map(|block| self.model.count(block)).collect();
+        let budget = self.free;
+        let mut spent = 0;
+        let room = marks.iter().take_while(|&&tokens| {
+            spent += tokens;
+            spent <= budget / 2
+        });
+        let most = room.count();
+        self.free -= marks[..most].iter().sum::<usize>();
+        let texts = self.texts(part, found[..most].iter().map(|found| found.text.clone()));
+        self.free += marks[texts.len()..most].iter().sum::<usize>();
+        let gone = found.len() - texts.len();
+        if part == Part::Web {
+            self.left_out.web = gone
+        } else {
+            self.left_out.passages = gone
+        }
+        found.truncate(texts.len());
+        found.iter_mut().zip(texts).for_each(|(found, text)| found.text = text);
+        found
+    }
+
+    /// The newest exchanges that fit, whole ones.
+    fn history<'h>(&mut self, history: &'h [Message]) -> Vec<&'h Message> {
+        let history: Vec<&Message> = history.iter().filter(|message| message.role != Role::System).collect();
+        let mut budget = self.budget(Part::History);
+        let mut from = history.len();
+        for start in (0..history.len()).rev().filter(|&at| history[at].role == Role::User) {
+            let tokens: usize = history[start..from].iter().map(|message| tokens(message, self.model)).sum();
+            if tokens > budget {
+                break;
+            }
+            budget -= tokens;
+            from = start;
+        }
+        self.left_out.history = from;
+        history[from..].to_vec()
+    }
+}
+
+/// What a message costs.
+fn tokens(message: &Message, model: &dyn Model) -> usize {
+    let calls = message.calls.iter().map(|call| model.count(&call.arguments.to_string()) + AROUND);
+    model.count(&message.text()) + AROUND + calls.sum::<usize>()
+}
+
+fn counted(message: Message, model: &dyn Model) -> (Message, usize) {
+    let tokens = tokens(&message, model);
+    (message, tokens)
+}
+
+fn system(instructions: &str, rules: &[Rule]) -> Message {
+    let mut message = Message::new(Role::System, Origin::Tool, format!("{instructions}\n\n{}", data::NOTICE));
+    if !rules.is_empty() {
+        message.spans.push(Span::new(Origin::Tool, "\n\nThe user taught you these rules. Follow them:\n"));
+        message.spans.extend(rules.iter().map(|rule| Span::new(Origin::Rule, format!("- {}\n", rule.text))));
+    }
+    message
+}
+
+fn question<'f>(found: impl Iterator<Item = &'f Found>, notes: Vec<String>, question: &str) -> Message {
+    let mut spans: Vec<Span> =
+        found.map(|found| Span::new(found.source.origin, data::block(found))).collect();
+    spans.extend(
+        notes.into_iter().map(|note| Span::new(Origin::Tool, format!("({})\n", data::inside(&note)))),
+    );
+    if !spans.is_empty() {
+        spans.push(Span::new(Origin::Tool, "\n"));
+    }
+    spans.push(Span::new(Origin::User, question));
+    Message { role: Role::User, spans, calls: Vec::new(), call_id: None }
+}
+
+/// The beginning of a text, in whole lines where there are some, of at most so many tokens.
+fn cut(text: &str, most: usize, model: &dyn Model) -> String {
+    if model.count(text) <= most {
+        return text.to_owned();
+    }
+    let (mut low, mut high) = (0, text.len());
+    while low + 1 < high {
+        let middle = low.midpoint(high);
+        let at = boundary(text, middle);
+        if model.count(&text[..at]) <= most { low = middle } else { high = middle }
+    }
+    let beginning = &text[..boundary(text, low)];
+    let line = beginning.rfind('\n').filter(|&at| at * 2 > beginning.len());
+    beginning[..line.unwrap_or(beginning.len())].to_owned()
+}
+
+/// The last place at or before `at` where a text may be cut.
+pub(crate) fn boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
+}

@@ -1,0 +1,163 @@
+//! The engine on this machine as a model.
+
+use super::{Cancel, End, Finish, Heard, Message, Model, ModelError, Prompt, Role, Timings, ToolCall, Usage};
+use crate::call::{CallParser, Piece};
+use engine::adapter::Loaded;
+use engine::text::Special;
+use engine::{Engine, Event, FinishReason, Request, SubmitError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+/// How long a cancelled answer may go unnoticed.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// The engine, with or without an adapter.
+#[derive(Clone, Debug)]
+pub struct LocalModel {
+    engine: Arc<Engine>,
+    name: String,
+    adapter: Option<Arc<Loaded>>,
+}
+
+impl LocalModel {
+    /// The model that `engine` runs, under its public name.
+    pub fn new(engine: Arc<Engine>, name: impl Into<String>, adapter: Option<Arc<Loaded>>) -> LocalModel {
+        LocalModel { engine, name: name.into(), adapter }
+    }
+
+    fn request(&self, prompt: &Prompt) -> Result<Request, ModelError> {
+        let model = self.engine.model();
+        let messages: Vec<_> = with_tools(prompt).iter().map(written).collect();
+        let tokens = model.chat_prompt(&messages).map_err(|error| ModelError::Refused(error.to_string()))?;
+        let default = engine::Sampling::default();
+        let asked = prompt.sampling;
+        Ok(Request {
+            prompt: tokens,
+            max_tokens: prompt.max_tokens,
+            sampling: engine::Sampling {
+                temperature: asked.temperature.unwrap_or(default.temperature),
+                top_p: asked.top_p.unwrap_or(default.top_p),
+                seed: asked.seed,
+                ..default
+            },
+            stop: Vec::new(),
+            logprobs: None,
+            ignore_eos: false,
+            adapter: self.adapter.clone(),
+        })
+    }
+}
+
+impl Model for LocalModel {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn window(&self) -> usize {
+        self.engine.context()
+    }
+
+    fn count(&self, text: &str) -> usize {
+        // A text that is too long to count is too long for every window.
+        self.engine.model().tokenizer.encode(text, Special::Text).map_or(text.len(), |tokens| tokens.len())
+    }
+
+    fn ask(&self, prompt: &Prompt, cancel: &Cancel, hear: &mut dyn FnMut(Heard)) -> Result<End, ModelError> {
+        let (sender, events) = mpsc::channel();
+        let request = self.request(prompt)?;
+        let ticket = self.engine.submit(request, move |event| drop(sender.send(event))).map_err(refused)?;
+        let mut calls = CallParser::new(prompt.tools.iter().map(|tool| tool.name.as_str()));
+        let mut called = false;
+        let mut tell = |pieces: Vec<Piece>| {
+            for piece in pieces {
+                called |= matches!(piece, Piece::Call { .. });
+                hear(heard(piece));
+            }
+        };
+        loop {
+            if cancel.is_set() {
+                ticket.cancel();
+            }
+            match events.recv_timeout(GLANCE) {
+                Err(RecvTimeoutError::Timeout) | Ok(Event::Prefill { .. }) => {}
+                Ok(Event::Token { text, .. }) => tell(calls.push(&text)),
+                Ok(Event::Done { text, reason, usage, timings }) => {
+                    tell(calls.push(&text));
+                    tell(calls.finish());
+                    return Ok(end(reason, called, usage, timings));
+                }
+                Ok(Event::Failed(why)) => return Err(ModelError::Failed(why)),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(ModelError::Failed("the engine has stopped; start hone again".to_owned()));
+                }
+            }
+        }
+    }
+}
+
+/// The prompt's messages, with the tools in the system message.
+fn with_tools(prompt: &Prompt) -> Vec<Message> {
+    prompt.messages.clone()
+}
+
+/// A message as the template takes it: calls are written as the model wrote them.
+fn written(message: &Message) -> engine::text::Message {
+    let role = match message.role {
+        Role::System => "system",
+        Role::User => "user",
+        Role::Assistant => "assistant",
+        Role::Tool => "tool",
+    };
+    let mut content = message.text();
+    for ToolCall { name, arguments, .. } in &message.calls {
+        let call = serde_json::json!({"name": name, "arguments": arguments});
+        let line = if content.is_empty() { "" } else { "\n" };
+        content.push_str(&format!("{line}<tool_call>\n{call}\n</tool_call>"));
+    }
+    engine::text::Message { role: role.to_owned(), content }
+}
+
+fn heard(piece: Piece) -> Heard {
+    static COUNT: AtomicU64 = AtomicU64::new(1);
+    match piece {
+        Piece::Text(text) => Heard::Text(text),
+        Piece::Call { name, arguments } => {
+            let id = format!("call_{:08x}", COUNT.fetch_add(1, Ordering::Relaxed));
+            Heard::Call(ToolCall { id, name, arguments })
+        }
+    }
+}
+
+fn end(reason: FinishReason, called: bool, usage: engine::Usage, timings: engine::Timings) -> End {
+    let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
+    End {
+        finish: match reason {
+            FinishReason::Cancelled => Finish::Cancelled,
+            FinishReason::Length => Finish::Length,
+            FinishReason::Stop if called => Finish::ToolCalls,
+            FinishReason::Stop => Finish::Stop,
+        },
+        usage: Usage {
+            prompt_tokens: usage.prompt_tokens,
+            cached_tokens: usage.cached_tokens,
+            completion_tokens: usage.completion_tokens,
+        },
+        timings: Timings {
+            queued_ms: ms(timings.queued),
+            prefill_ms: ms(timings.prefill),
+            decode_ms: ms(timings.decode),
+        },
+    }
+}
+
+fn refused(error: SubmitError) -> ModelError {
+    let why = error.to_string();
+    match error {
+        SubmitError::ContextLengthExceeded { .. } => ModelError::TooLong(why),
+        SubmitError::Busy { .. } => ModelError::Busy(why),
+        SubmitError::Stopped => ModelError::Failed(why),
+        _ => ModelError::Refused(why),
+    }
+}

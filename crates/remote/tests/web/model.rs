@@ -1,0 +1,177 @@
+//! A model behind a base URL.
+
+use crate::fake::{Answer, Fake, json};
+use crate::out;
+use agent::model::{Cancel, Choice, End, Finish, Heard, Sampling};
+use agent::{Message, Model, ModelError, Origin, Prompt, Role, ToolCall, ToolSpec};
+use remote::{Endpoint, RemoteModel, RemoteOptions};
+use serde_json::json as value;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+fn sse(events: &[&str]) -> Answer {
+    let pieces = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    Answer::Pieces("text/event-stream", pieces, Duration::ZERO)
+}
+
+fn model(fake: &Fake) -> RemoteModel {
+    let options = RemoteOptions { model: "m".into(), window: 1000, silence: Duration::from_secs(2) };
+    RemoteModel::new(Endpoint::new(&format!("{}/v1", fake.base()), Some("k")).unwrap(), options, out().0)
+        .unwrap()
+}
+
+fn ask(fake: &Fake) -> (Result<End, ModelError>, String, Vec<ToolCall>) {
+    let (mut text, mut calls) = (String::new(), Vec::new());
+    let end = model(fake).ask(&prompt(), &Cancel::default(), &mut |heard| match heard {
+        Heard::Text(new) => text.push_str(&new),
+        Heard::Call(call) => calls.push(call),
+        Heard::Reading { .. } => {}
+    });
+    (end, text, calls)
+}
+
+fn prompt() -> Prompt {
+    let call = ToolCall { id: "c1".into(), name: "look".into(), arguments: value!({"a": 1}) };
+    let mut said = Message::new(Role::Assistant, Origin::Model, "");
+    said.calls.push(call);
+    let mut result = Message::new(Role::Tool, Origin::File, "found");
+    result.call_id = Some("c1".into());
+    Prompt {
+        messages: vec![
+            Message::new(Role::System, Origin::Tool, "s"),
+            Message::new(Role::User, Origin::User, "hi \"you\"\n"),
+            said,
+            result,
+        ],
+        tools: vec![ToolSpec {
+            name: "look".into(),
+            description: "d".into(),
+            parameters: value!({"type": "object"}),
+        }],
+        choice: Choice::Named("look".into()),
+        sampling: Sampling { temperature: Some(0.0), top_p: None, seed: Some(u64::MAX) },
+        max_tokens: Some(9),
+    }
+}
+
+#[test]
+fn an_answer_comes_as_it_is_made() {
+    let fake = Fake::new([sse(&[
+        r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"content":"Hel"}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"content":"lo é"},"finish_reason":null}]}"#,
+        r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#,
+        r#"{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9,"prompt_tokens_details":{"cached_tokens":3}}}"#,
+        "[DONE]",
+    ])]);
+    let (end, text, _) = ask(&fake);
+    let end = end.unwrap();
+    assert_eq!((text.as_str(), end.finish), ("Hello é", Finish::Stop));
+    assert_eq!((end.usage.prompt_tokens, end.usage.cached_tokens, end.usage.completion_tokens), (7, 3, 2));
+    let asked = &fake.asked()[0];
+    assert_eq!(
+        (asked.line.as_str(), asked.header("authorization")),
+        ("POST /v1/chat/completions HTTP/1.1", Some("Bearer k"))
+    );
+    let body = asked.json();
+    assert_eq!(
+        body["messages"][2]["tool_calls"][0],
+        value!({"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{\"a\":1}"}})
+    );
+    assert_eq!(body["messages"][3], value!({"role": "tool", "content": "found", "tool_call_id": "c1"}));
+    assert_eq!(body["tool_choice"]["function"]["name"], "look");
+    assert_eq!(
+        (body["max_tokens"].as_u64(), body["seed"].as_i64(), body["stream"].as_bool()),
+        (Some(9), Some(i64::MAX), Some(true))
+    );
+}
+
+#[test]
+fn calls_come_in_pieces() {
+    let fake = Fake::new([sse(&[
+        r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","type":"function","function":{"name":"look","arguments":""}}]}}]}"#,
+        r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"q\":"}}]}}]}"#,
+        r#"{"choices":[{"delta":{"tool_calls":[{"index":1,"id":"b","function":{"name":"see","arguments":"not json"}}]}}]}"#,
+        r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"1}"}}]}}]}"#,
+        r#"{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}"#,
+        "[DONE]",
+    ])]);
+    let (end, _, calls) = ask(&fake);
+    assert_eq!(end.unwrap().finish, Finish::ToolCalls);
+    let call = |id: &str, name: &str, arguments| ToolCall { id: id.into(), name: name.into(), arguments };
+    assert_eq!(calls, [call("a", "look", value!({"q": 1})), call("b", "see", value!("not json"))]);
+}
+
+#[test]
+fn every_failure_is_told_with_its_kind() {
+    let error =
+        |message: &str, code: &str| format!(r#"{{"error":{{"message":"{message}","code":"{code}"}}}}"#);
+    let half = r#"{"choices":[{"delta":{"content":"half"}}]}"#;
+    type Kind = fn(&ModelError) -> bool;
+    let failed: Kind = |error| matches!(error, ModelError::Failed(_));
+    let refused: Kind = |error| matches!(error, ModelError::Refused(_));
+    let unreachable: Kind = |error| matches!(error, ModelError::Unreachable(_));
+    let rows: Vec<(Answer, Kind, &str)> = vec![
+        (
+            json(400, &error("too long", "context_length_exceeded")),
+            |error| matches!(error, ModelError::TooLong(_)),
+            "too long",
+        ),
+        (json(400, &error("bad role", "x")), refused, "bad role"),
+        (json(401, "{}"), refused, "does not take the key"),
+        (json(404, ""), refused, "does not know this model"),
+        (json(429, ""), |error| matches!(error, ModelError::Busy(_)), "too much to do"),
+        (json(500, &error("boom", "x")), failed, "boom"),
+        (json(302, ""), refused, "redirect"),
+        (json(200, "{}"), failed, "does not stream"),
+        (Answer::Pieces("text/html", vec!["<html>".into()], Duration::ZERO), failed, "does not stream"),
+        (sse(&[half]), failed, "in the middle of the answer"),
+        (sse(&[half, r#"{"error":{"message":"the engine has stopped"}}"#]), failed, "the engine has stopped"),
+        (sse(&["not json"]), failed, "is wrong"),
+        (sse(&[&format!("\"{}\"", "x".repeat(2 << 20))]), failed, "more than"),
+        (
+            sse(&[r#"{"choices":[{"delta":{"tool_calls":[{"index":99999999999}]}}]}"#]),
+            failed,
+            "more than 64 tools",
+        ),
+        (Answer::Silence, unreachable, "sent nothing for"),
+        (Answer::Noise, unreachable, "cannot be reached"),
+    ];
+    for (answer, kind, said) in rows {
+        let fake = Fake::new([answer.clone()]);
+        let error = ask(&fake).0.unwrap_err();
+        let answer: String = format!("{answer:?}").chars().take(200).collect();
+        assert!(kind(&error) && error.to_string().contains(said), "{answer}: {error:?}");
+        assert_eq!(fake.asked().len(), 1, "nothing is asked twice");
+    }
+    let gone = Fake::new([]).address;
+    let nobody =
+        Endpoint::new(&format!("http://127.0.0.1:{}", if gone.port() == 9 { 10 } else { 9 }), None).unwrap();
+    let options = RemoteOptions { model: "m".into(), window: 9, silence: Duration::from_secs(2) };
+    let nobody = RemoteModel::new(nobody, options, out().0).unwrap();
+    assert!(unreachable(&nobody.ask(&prompt(), &Cancel::default(), &mut |_| {}).unwrap_err()));
+}
+
+#[test]
+fn a_stopped_answer_ends_the_request_there() {
+    let text = r#"{"choices":[{"delta":{"content":"x"}}]}"#;
+    let pieces = vec![format!("data: {text}\n\n"); 1000];
+    let fake = Fake::new([Answer::Pieces("text/event-stream", pieces, Duration::from_millis(20))]);
+    let cancel = Cancel::default();
+    let mut heard = 0;
+    let end = model(&fake).ask(&prompt(), &cancel, &mut |_| {
+        heard += 1;
+        if heard == 3 {
+            cancel.set();
+        }
+    });
+    assert_eq!(end.unwrap().finish, Finish::Cancelled);
+    // The server notices at one of its next writes.
+    for _ in 0..500 {
+        if fake.gone.load(Ordering::SeqCst) == 1 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("the connection is still open");
+}
