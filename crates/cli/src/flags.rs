@@ -13,7 +13,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 pub(crate) use data::{Build, Data, DataCommand, Fetch, Stats, View};
 use engine::import::Format;
 pub(crate) use intent::Intent;
-pub(crate) use knowledge::{Index, IndexAdd, IndexCommand, IndexRm, IndexStatus, Search};
+pub(crate) use knowledge::{FindBy, Index, IndexAdd, IndexCommand, IndexRm, IndexStatus, Search};
 pub(crate) use score::Score;
 use std::net::IpAddr;
 pub(crate) use train::{Checkpointing, LossOn, Train};

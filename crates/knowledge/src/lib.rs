@@ -12,6 +12,7 @@ pub mod embed;
 pub mod minilm;
 pub mod vectors;
 pub mod index;
+pub mod watch;
 pub mod passage;
 pub mod search;
 

@@ -16,6 +16,8 @@ use std::time::UNIX_EPOCH;
 
 /// Larger files are data, not code.
 pub const LARGEST_FILE: u64 = 1 << 20;
+/// A binary is known by a zero in its first bytes, as git does it.
+const SNIFFED: u64 = 8192;
 /// More files than this are no project.
 pub const MOST_FILES: usize = 500_000;
 /// Folders that hold what others wrote or programs made, when no `.gitignore` says so.
@@ -81,6 +83,23 @@ pub struct Found {
     pub size: u64,
 }
 
+/// What a walk finds.
+#[derive(Clone, Debug, Default)]
+pub struct Walk {
+    /// The files to read, by path.
+    pub files: Vec<Found>,
+    /// The folders that were looked into, relative to the root.
+    pub folders: Vec<PathBuf>,
+    /// What is left out.
+    pub skipped: Skipped,
+}
+
+/// What is at a place.
+enum Entry {
+    Folder(PathBuf),
+    File(Found),
+}
+
 /// A folder that is indexed.
 pub struct Root {
     path: PathBuf,
@@ -128,28 +147,20 @@ impl Root {
     }
 
     /// The files to read in the order of their paths, and what is left out.
-    pub fn walk(&self) -> (Vec<Found>, Skipped) {
+    pub fn walk(&self) -> Walk {
         let skipped = Arc::new(Mutex::new(Skipped::new()));
-        let mut found = Vec::new();
+        let mut walk = Walk::default();
         for entry in self.walker(skipped.clone()).build() {
-            let reason = match entry {
-                Ok(entry) if entry.depth() == 0 => continue,
-                Ok(entry) => match self.judge(&entry) {
-                    Ok(None) => continue,
-                    Ok(Some(_)) if found.len() >= MOST_FILES => Reason::TooMany,
-                    Ok(Some(file)) => {
-                        found.push(file);
-                        continue;
-                    }
-                    Err(reason) => reason,
-                },
-                Err(_) => Reason::Unreadable,
-            };
-            count(&skipped, reason);
+            match entry.map_err(|_| Reason::Unreadable).and_then(|entry| self.judge(&entry)) {
+                Ok(Entry::Folder(path)) => walk.folders.push(path),
+                Ok(Entry::File(file)) if walk.files.len() < MOST_FILES => walk.files.push(file),
+                Ok(Entry::File(_)) => count(&skipped, Reason::TooMany),
+                Err(reason) => count(&skipped, reason),
+            }
         }
-        found.sort_by(|a, b| a.path.cmp(&b.path));
-        let skipped = std::mem::take(&mut *skipped.lock().unwrap_or_else(PoisonError::into_inner));
-        (found, skipped)
+        walk.files.sort_by(|a, b| a.path.cmp(&b.path));
+        walk.skipped = std::mem::take(&mut *skipped.lock().unwrap_or_else(PoisonError::into_inner));
+        walk
     }
 
     /// Reads a file as text. Whatever the path leads to by now, it lies in the root and is a plain file.
@@ -167,19 +178,22 @@ impl Root {
             return Err(Reason::Special);
         }
         let mut bytes = Vec::new();
-        file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(|_| Reason::Unreadable)?;
+        (&file).take(SNIFFED).read_to_end(&mut bytes).map_err(|_| Reason::Unreadable)?;
+        if bytes.contains(&0) && !bytes.starts_with(&[0xff, 0xfe]) && !bytes.starts_with(&[0xfe, 0xff]) {
+            return Err(Reason::Binary);
+        }
+        (&file).take(LARGEST_FILE + 1 - SNIFFED).read_to_end(&mut bytes).map_err(|_| Reason::Unreadable)?;
         if bytes.len() as u64 > LARGEST_FILE {
             return Err(Reason::TooLarge);
         }
         text(bytes).ok_or(Reason::Binary)
     }
 
-    /// Whether the names on the way to a file let it be read. Ignore files are for what is indexed, and not asked.
-    pub fn would_walk(&self, path: &str) -> bool {
-        let mut parts: Vec<&str> = path.split('/').collect();
-        let file = parts.pop().unwrap_or_default();
-        let closed = |folder: &&str| FOREIGN_FOLDERS.contains(folder) || secrets::is_secret(folder, true);
-        !parts.iter().any(closed) && !secrets::is_secret(file, false)
+    /// Whether a file may be read by its name, and by the name of what it leads to. Ignore files are for what is
+    /// indexed, and not asked.
+    pub fn is_open(&self, path: &str) -> bool {
+        let target = self.handle.canonicalize(path).ok();
+        names_are_open(Path::new(path)) && target.is_none_or(|target| names_are_open(&target))
     }
 
     /// The rules: `.honeignore` before `.gitignore`, as git reads them; hidden files are read too.
@@ -197,13 +211,13 @@ impl Root {
         walker
     }
 
-    /// The file that an entry is, or why it is not read; nothing for a folder.
-    fn judge(&self, entry: &DirEntry) -> Result<Option<Found>, Reason> {
+    /// What an entry is, or why it is not read.
+    fn judge(&self, entry: &DirEntry) -> Result<Entry, Reason> {
         let kind = entry.file_type().ok_or(Reason::Special)?;
-        if kind.is_dir() {
-            return Ok(None);
-        }
         let relative = entry.path().strip_prefix(&self.path).map_err(|_| Reason::LinkOutside)?;
+        if kind.is_dir() {
+            return Ok(Entry::Folder(relative.to_path_buf()));
+        }
         if kind.is_symlink() {
             return Err(self.link(relative));
         }
@@ -216,7 +230,7 @@ impl Root {
         }
         let parts: Option<Vec<&str>> = relative.iter().map(|part| part.to_str()).collect();
         let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        Ok(Some(Found {
+        Ok(Entry::File(Found {
             path: parts.ok_or(Reason::Name)?.join("/"),
             mtime: since.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0),
             size: metadata.len(),
@@ -233,6 +247,13 @@ impl Root {
             _ => Reason::Unreadable,
         }
     }
+}
+
+fn names_are_open(path: &Path) -> bool {
+    let mut parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+    let file = parts.pop().unwrap_or_default();
+    let closed = |folder: &&str| FOREIGN_FOLDERS.contains(folder) || secrets::is_secret(folder, true);
+    !parts.iter().map(|part| &**part).any(|part| closed(&part)) && !secrets::is_secret(&file, false)
 }
 
 /// What is left out whatever the ignore files say: a project cannot open what is closed here.

@@ -1,12 +1,14 @@
 //! `hone search`: passages of the indexed folders, with the reasons for their rank.
 
 use crate::config::App;
-use crate::flags::Search;
+use crate::flags::{FindBy, Search};
 use crate::knowing;
 use crate::output::{harmless, print, print_json};
+use anyhow::Context;
 use knowledge::passage::{Hit, Why};
 use knowledge::search::{By, Query};
 use std::fmt::Write as _;
+use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -14,11 +16,16 @@ use std::process::ExitCode;
 const SHOWN: usize = 6;
 
 pub(crate) fn run(app: &App, flags: &Search) -> anyhow::Result<ExitCode> {
-    let text = flags.text.join(" ");
-    let query =
-        Query { text: &text, count: flags.number as usize, project: flags.project.as_deref(), by: By::Both };
     let knowledge = knowing::open(app)?;
-    let answer = knowledge.search(&query)?;
+    if let Some(file) = &flags.questions {
+        let questions = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+        for question in questions.lines().filter(|line| !line.trim().is_empty()) {
+            let hits = knowledge.search(&query(question, flags))?.hits;
+            print(&(serde_json::to_string(&hits)? + "\n"))?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let answer = knowledge.search(&query(&flags.text.join(" "), flags))?;
     if let Some(note) = answer.note.filter(|_| !app.quiet) {
         eprintln!("{note}");
     }
@@ -31,6 +38,15 @@ pub(crate) fn run(app: &App, flags: &Search) -> anyhow::Result<ExitCode> {
         print(&answer.hits.iter().map(shown).collect::<Vec<_>>().join("\n"))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn query<'a>(text: &'a str, flags: &'a Search) -> Query<'a> {
+    let by = match flags.by {
+        FindBy::Both => By::Both,
+        FindBy::Words => By::Words,
+        FindBy::Vectors => By::Vectors,
+    };
+    Query { text, count: flags.number as usize, project: flags.project.as_deref(), by }
 }
 
 /// `path:line`, what it is, why it is here, and its first lines.

@@ -1,6 +1,6 @@
 //! The words after `hone index` and `hone search`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -59,7 +59,7 @@ pub(crate) struct IndexRm {
 #[derive(Debug, Args)]
 pub(crate) struct Search {
     /// What is looked for, as a question or as words
-    #[arg(value_name = "TEXT", required = true)]
+    #[arg(value_name = "TEXT", required_unless_present = "questions")]
     pub(crate) text: Vec<String>,
     /// Passages that are shown
     #[arg(short, long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100))]
@@ -67,7 +67,22 @@ pub(crate) struct Search {
     /// Search the indexed folder that holds this path only
     #[arg(long, value_name = "PATH")]
     pub(crate) project: Option<PathBuf>,
+    /// How to find
+    #[arg(long, value_enum, default_value_t = FindBy::Both)]
+    pub(crate) by: FindBy,
+    /// Take one question a line from this file, and print a line of JSON for each
+    #[arg(long, value_name = "FILE", conflicts_with = "text")]
+    pub(crate) questions: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Ways to find passages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FindBy {
+    Both,
+    Words,
+    /// The meaning, as the embedding model has it
+    Vectors,
 }

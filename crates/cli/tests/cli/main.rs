@@ -8,6 +8,7 @@ mod chat;
 mod data;
 mod checkpoint;
 mod doctor;
+mod index;
 mod intent;
 mod models;
 mod remote;

@@ -31,9 +31,9 @@ fn indentation(line: &str) -> usize {
 /// The last column of a line where a mapping, a sequence or a text may begin.
 fn last_start(line: &str) -> usize {
     let bytes = line.as_bytes();
-    let marks =
+    let mut marks =
         bytes.windows(2).enumerate().filter(|(_, w)| b"-?:".contains(&w[0]) && b" \t\r".contains(&w[1]));
-    marks.last().map_or(0, |(at, _)| at + 2).max(indentation(line))
+    marks.next_back().map_or(0, |(at, _)| at + 2).max(indentation(line))
 }
 
 /// Whether the end mark of every here-document is short.

@@ -214,11 +214,9 @@ impl Reader<'_> {
         let to = body.unwrap_or_else(|| self.first_line_end(node)).max(from);
         let text = self.text.get(from..to).unwrap_or_default();
         // A comment between the head and the body is no part of the head.
-        let text = text
-            .split("\n")
-            .take_while(|line| !line.trim_start().starts_with('#'))
-            .collect::<Vec<_>>()
-            .join(" ");
+        let head =
+            text.lines().enumerate().take_while(|(n, line)| *n == 0 || !line.trim_start().starts_with('#'));
+        let text = head.map(|(_, line)| line).collect::<Vec<_>>().join(" ");
         cut(
             text.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches(['{', ' ']).to_owned(),
             SIGNATURE,

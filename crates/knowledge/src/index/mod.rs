@@ -119,7 +119,7 @@ impl Knowledge {
         let root = Root::open(Path::new(&root.ok_or_else(outside)?.path))?;
         let relative = whole.strip_prefix(root.path()).ok().and_then(Path::to_str).ok_or_else(outside)?;
         let not_read = |reason| KnowledgeError::NotRead(path.to_path_buf(), reason);
-        if !root.would_walk(relative) {
+        if !root.is_open(relative) {
             return Err(not_read(Reason::Secret));
         }
         root.read(relative).map_err(not_read)

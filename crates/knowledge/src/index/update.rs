@@ -2,11 +2,12 @@
 
 use super::KnowledgeError;
 use crate::chunk::{Chunk, chunk};
-use crate::walk::{Found, Reason, Root, Skipped};
+use crate::walk::{Found, Reason, Root, Skipped, Walk};
 use crate::words::words;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -63,6 +64,9 @@ pub struct Report {
     pub skipped: Skipped,
     /// Ended before everything was done.
     pub stopped: bool,
+    /// The folders in it, relative to it.
+    #[serde(skip)]
+    pub folders: Vec<PathBuf>,
     /// Id of the folder.
     #[serde(skip)]
     pub(crate) root: i64,
@@ -79,9 +83,9 @@ pub(super) fn update(
 ) -> Result<Report, KnowledgeError> {
     let now = nanoseconds();
     let id = index.add_root(root.path(), now / 1_000_000_000)?;
-    let (found, skipped) = root.walk();
+    let Walk { files: found, folders, skipped } = root.walk();
     let mut known = index.files(id)?;
-    let mut report = Report { path: root.path().into(), root: id, skipped, ..Report::default() };
+    let mut report = Report { path: root.path().into(), root: id, skipped, folders, ..Report::default() };
 
     let there: Vec<(&Found, Option<KnownFile>)> = found.iter().map(|f| (f, known.remove(&f.path))).collect();
     let mut batch: Vec<Change> = known.into_keys().map(Change::Remove).collect();
