@@ -63,19 +63,26 @@ enum Encoding {
 /// Vectors of unit length, in the order of the texts.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Embeddings {
+    /// Always `list`.
     #[schema(example = "list")]
     object: &'static str,
+    /// One vector for each text.
     data: Vec<Embedded>,
+    /// The model that was asked for.
     model: String,
+    /// Tokens that were read.
     usage: EmbeddingUsage,
 }
 
 /// One vector.
 #[derive(Debug, Serialize, ToSchema)]
 struct Embedded {
+    /// Always `embedding`.
     #[schema(example = "embedding")]
     object: &'static str,
+    /// Which text it is of, counted from 0.
     index: usize,
+    /// The vector.
     embedding: Written,
 }
 
@@ -92,7 +99,9 @@ enum Written {
 /// Tokens that were read.
 #[derive(Debug, Serialize, ToSchema)]
 struct EmbeddingUsage {
+    /// Tokens of all texts, with those that each begins and ends with.
     prompt_tokens: usize,
+    /// The same: nothing is written.
     total_tokens: usize,
 }
 
