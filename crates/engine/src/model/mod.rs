@@ -118,14 +118,18 @@ impl Model {
             let (before, through) =
                 (self.rendered(&messages[..i], &[], true)?, self.rendered(&messages[..=i], &[], false)?);
             // The answer's first letters may have become one token with the last of what stands before.
-            let start = before.iter().zip(&through).take_while(|(a, b)| a == b).count();
+            let shared = |a: &[u32], b: &[u32]| a.iter().zip(b).take_while(|(a, b)| a == b).count();
+            let mut start = shared(&before, &through);
             let control = |id: &u32| self.tokenizer.is_control(*id);
-            let end = through
-                .iter()
-                .rposition(control)
-                .filter(|&at| at >= start)
-                .map_or(through.len(), |at| at + 1);
-            if start + 1 < before.len() || end > tokens.len() || tokens[..end] != through[..end] {
+            let last = through.iter().rposition(control).filter(|&at| at >= start);
+            let mut end = last.map_or(through.len(), |at| at + 1);
+            if !tokens.starts_with(&through[..end]) {
+                // A template may write a turn in another way once others follow: Qwen 3's leaves the thought out.
+                start = shared(&before, &tokens);
+                let ended = tokens[start..].iter().position(|id| self.tokenizer.is_end(*id));
+                end = start + ended.ok_or(TextError::Unmaskable)? + 1;
+            }
+            if start + 1 < before.len() {
                 return Err(TextError::Unmaskable);
             }
             supervised[start..end].fill(true);

@@ -118,7 +118,6 @@ fn no_name_leads_out_of_the_root() {
         "sub/../folder/secret.txt",
         "./relative.txt",
         "sub/deep/up/../../../outside/secret.txt",
-        "in.rs/",
         "in.rs/x",
     ];
     let winding = ways.iter().flat_map(|way| ends.iter().map(move |end| format!("{way}/{end}")));

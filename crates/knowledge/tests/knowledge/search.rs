@@ -44,14 +44,14 @@ fn a_hit_says_where_it_is_and_why() {
     let embedder = Hashed::new("one");
     let knowledge = fixture.with(&embedder);
     add(&knowledge, &fixture.root());
-    let hit = knowledge.search(&Query::new("the delays after failures", 1)).unwrap().hits.remove(0);
+    let hit = knowledge.search(&Query::new("the backoff delay after failures", 1)).unwrap().hits.remove(0);
     assert_eq!(hit.passage.path, "src/net/retry.rs");
     assert_eq!(hit.passage.lines, (1, 4));
     assert_eq!(hit.passage.name.as_deref(), Some("backoff_delay"));
     assert_eq!(hit.passage.signature.as_deref(), Some("pub fn backoff_delay(attempt: u32) -> u64"));
     assert_eq!(hit.passage.language, "rust");
     assert_eq!(hit.why.words, Some(1));
-    assert_eq!(hit.why.matched, ["delays", "after", "failures"]);
+    assert_eq!(hit.why.matched, ["backoff", "delay", "after", "failures"]);
     assert!(hit.why.vectors.is_some() && hit.why.similarity.unwrap() > 0.0);
 }
 
