@@ -74,6 +74,11 @@ impl App {
         Ok(hub::Library::open(&self.home.join("models"))?)
     }
 
+    /// Conversations, rules, and all else that is kept.
+    pub(crate) fn store(&self) -> anyhow::Result<store::Store> {
+        Ok(store::Store::open(&self.home)?)
+    }
+
     /// Writes `model = NAME` (or takes the line out), leaving the rest of the file as it is.
     pub(crate) fn choose(&self, model: Option<&str>) -> anyhow::Result<()> {
         let path = self.home.join("config.toml");

@@ -1,14 +1,18 @@
 //! What was typed. What will be done with it is decided in `commands`.
 
 mod adapter;
+mod chats;
 mod data;
+mod rules;
 mod score;
 mod train;
 
 pub(crate) use adapter::*;
+pub(crate) use chats::*;
 use clap::{ArgAction, Args, Parser, Subcommand};
 pub(crate) use data::{Build, Data, DataCommand, Fetch, Stats, View};
 use engine::import::Format;
+pub(crate) use rules::*;
 pub(crate) use score::Score;
 use std::net::IpAddr;
 pub(crate) use train::{Checkpointing, LossOn, Train};
@@ -43,6 +47,12 @@ pub(crate) enum Command {
     Use(Use),
     /// Talk to a model in the terminal
     Chat(Chat),
+    /// List, search, export, import and delete conversations
+    Chats(Chats),
+    /// Teach a lasting rule
+    Remember(Remember),
+    /// List, change and forget taught rules
+    Rules(Rules),
     /// Serve the OpenAI-compatible API on this machine
     Serve(Serve),
     /// Fetch, build and look at training sets
@@ -153,6 +163,9 @@ pub(crate) struct Chat {
     /// The longest answer, in tokens
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_tokens: Option<u32>,
+    /// Do not keep the conversation; with -p it is never kept
+    #[arg(long)]
+    pub(crate) no_save: bool,
 }
 
 #[derive(Debug, Args)]

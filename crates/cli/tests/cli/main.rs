@@ -5,10 +5,12 @@
 mod adapter;
 mod bench;
 mod chat;
+mod chats;
 mod data;
 mod checkpoint;
 mod doctor;
 mod models;
+mod rules;
 mod serve;
 mod support;
 mod terminal;

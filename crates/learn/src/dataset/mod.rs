@@ -6,6 +6,7 @@
 
 mod collect;
 mod error;
+mod forget;
 mod format;
 mod mix;
 mod report;
@@ -19,9 +20,11 @@ use std::path::Path;
 pub use collect::Collector;
 pub use engine::text::Message;
 pub use error::DatasetError;
+pub use forget::forget;
 pub use format::Format;
 pub use mix::{Weighted, mix};
 pub use report::{BadRow, Report};
+pub use rows::each_row;
 pub use set::{Manifest, PART_NAMES, PartFile, Set, Source, SourceFile, file_sha256};
 pub use split::{Parts, Shares, split};
 
