@@ -3,9 +3,11 @@
 
 pub use crate::intent::{Intent, Judgement};
 use knowledge::passage::Hit;
+use knowledge::rules::{applying, files_named};
 use knowledge::search::Query;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use store::{NewRule, RuleSource, RuleState, Scope, Store};
 
 /// Judges messages, in milliseconds.
 pub trait Judge: Send + Sync {
@@ -65,6 +67,27 @@ pub trait Rules: Send + Sync {
 
     /// Writes a rule down that has no effect until the user accepts it.
     fn draft(&self, text: &str, project: Option<&Path>) -> Result<Rule, SeamError>;
+}
+
+impl Rules for Store {
+    fn applying(&self, question: &str, project: Option<&Path>) -> Result<Vec<Rule>, SeamError> {
+        let rules = applying(self, project, &files_named(question)).map_err(SeamError::of)?;
+        Ok(rules.into_iter().map(|rule| Rule { id: rule.id, text: rule.text }).collect())
+    }
+
+    fn draft(&self, text: &str, project: Option<&Path>) -> Result<Rule, SeamError> {
+        let project = project.map(|project| project.display().to_string());
+        let new = NewRule {
+            text: text.to_owned(),
+            scope: Scope { project, files: None },
+            state: RuleState::Draft,
+            source: RuleSource::Chat,
+            origin: None,
+            replaces: None,
+        };
+        let rule = self.rules().add(new).map_err(SeamError::of)?;
+        Ok(Rule { id: rule.id.to_string(), text: rule.text })
+    }
 }
 
 /// Searches the web and fetches pages. Whoever implements it refuses secrets in what goes out, and logs it.

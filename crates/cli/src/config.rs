@@ -44,6 +44,55 @@ pub(crate) struct Config {
     pub(crate) temperature: Option<f32>,
     /// Longest answer of `hone chat`.
     pub(crate) max_tokens: Option<u32>,
+    /// Web search in conversations.
+    #[serde(default)]
+    pub(crate) web: Web,
+    /// A model elsewhere that answers conversations instead of the one on this machine.
+    pub(crate) remote: Option<Remote>,
+}
+
+/// `[web]`: who is asked. Without a key, an address or `tavily_keyless`, nobody is.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Web {
+    /// The order in which they are asked: `tavily`, `searxng`.
+    pub(crate) providers: Option<Vec<String>>,
+    /// Key of Tavily (`TAVILY_API_KEY`).
+    pub(crate) tavily_key: Option<String>,
+    /// Asks Tavily as a guest, without a key.
+    pub(crate) tavily_keyless: bool,
+    /// Address of Tavily, where it is another than its own.
+    pub(crate) tavily_url: Option<String>,
+    /// Address of an instance of SearXNG (`SEARXNG_URL`).
+    pub(crate) searxng_url: Option<String>,
+}
+
+/// `[remote]`: a server that speaks the OpenAI API. Conversations go there.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Remote {
+    /// Its base URL: `http://127.0.0.1:8080/v1`.
+    pub(crate) url: String,
+    /// The model's id there.
+    pub(crate) model: String,
+    /// Its key.
+    pub(crate) key: Option<String>,
+    /// Tokens that prompt and answer have together there.
+    #[serde(default = "Remote::context")]
+    pub(crate) context: u32,
+}
+
+impl Web {
+    /// Who is asked, in this order.
+    pub(crate) fn order(&self) -> Vec<String> {
+        self.providers.clone().unwrap_or_else(|| vec!["tavily".to_owned(), "searxng".to_owned()])
+    }
+}
+
+impl Remote {
+    fn context() -> u32 {
+        8192
+    }
 }
 
 /// A project's `.hone/config.toml`. It comes with other people's code, so it may instruct the model and
@@ -74,6 +123,11 @@ impl App {
     /// The models on disk.
     pub(crate) fn library(&self) -> anyhow::Result<hub::Library> {
         Ok(hub::Library::open(&self.home.join("models"))?)
+    }
+
+    /// Conversations, rules, and all else that is kept.
+    pub(crate) fn store(&self) -> anyhow::Result<store::Store> {
+        Ok(store::Store::open(&self.home)?)
     }
 
     /// Writes `model = NAME` (or takes the line out), leaving the rest of the file as it is.

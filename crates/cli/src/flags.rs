@@ -1,19 +1,23 @@
 //! What was typed. What will be done with it is decided in `commands`.
 
 mod adapter;
+mod chats;
 mod data;
 mod knowledge;
 mod intent;
+mod rules;
 mod score;
 mod train;
 mod verify;
 
 pub(crate) use adapter::*;
+pub(crate) use chats::*;
 use clap::{ArgAction, Args, Parser, Subcommand};
 pub(crate) use data::{Build, Data, DataCommand, Fetch, Stats, View};
 use engine::import::Format;
 pub(crate) use intent::Intent;
 pub(crate) use knowledge::{FindBy, Index, IndexAdd, IndexCommand, IndexRm, IndexStatus, Search};
+pub(crate) use rules::*;
 pub(crate) use score::Score;
 use std::net::IpAddr;
 pub(crate) use train::{Checkpointing, LossOn, Train};
@@ -49,6 +53,12 @@ pub(crate) enum Command {
     Use(Use),
     /// Talk to a model in the terminal
     Chat(Chat),
+    /// List, search, export, import and delete conversations
+    Chats(Chats),
+    /// Teach a lasting rule
+    Remember(Remember),
+    /// List, change and forget taught rules
+    Rules(Rules),
     /// Serve the OpenAI-compatible API on this machine
     Serve(Serve),
     /// Index folders with code, and keep them up to date
@@ -167,6 +177,9 @@ pub(crate) struct Chat {
     /// The longest answer, in tokens
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_tokens: Option<u32>,
+    /// Do not keep the conversation; with -p it is never kept
+    #[arg(long)]
+    pub(crate) no_save: bool,
 }
 
 #[derive(Debug, Args)]
@@ -191,6 +204,9 @@ pub(crate) struct Serve {
     /// The adapter that answers where a request names none, by name or id; `base` is none [default: the one in use]
     #[arg(long, value_name = "NAME|ID|base", env = "HONE_ADAPTER")]
     pub(crate) adapter: Option<String>,
+    /// Sends nothing anywhere: no web search, no page, no model elsewhere
+    #[arg(long)]
+    pub(crate) offline: bool,
     /// Answers that are generated at once [default: 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) parallel: Option<u32>,

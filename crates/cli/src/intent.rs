@@ -6,6 +6,7 @@ use anyhow::Context;
 use hub::HubError;
 use hub::catalog::EMBEDDING;
 use knowledge::minilm::MiniLm;
+use std::path::Path;
 use std::sync::Arc;
 use store::Store;
 
@@ -28,8 +29,12 @@ pub(crate) fn embedder(app: &App) -> anyhow::Result<MiniLm> {
 
 /// The classifier with all that the user has corrected.
 pub(crate) fn classifier(app: &App, store: &Store) -> anyhow::Result<Classifier> {
-    let cache = app.home.join("intent.cache");
-    Ok(Classifier::open(Arc::new(embedder(app)?), &corrections(store)?, Some(&cache))?)
+    train(embedder(app)?, store, &app.home.join("intent.cache"))
+}
+
+/// The same with a model that is open; `cache` holds the vectors of the examples.
+pub(crate) fn train(embedder: MiniLm, store: &Store, cache: &Path) -> anyhow::Result<Classifier> {
+    Ok(Classifier::open(Arc::new(embedder), &corrections(store)?, Some(cache))?)
 }
 
 /// What the user has corrected, the oldest first.

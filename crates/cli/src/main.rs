@@ -3,6 +3,7 @@
 
 mod adapters;
 mod bases;
+mod brain;
 mod commands;
 mod config;
 mod flags;
@@ -41,6 +42,9 @@ fn run(flags: Flags) -> anyhow::Result<ExitCode> {
         Command::Rm(flags) => commands::rm::run(&app, &flags),
         Command::Use(flags) => commands::use_::run(&app, &flags),
         Command::Chat(flags) => commands::chat::run(&app, &flags),
+        Command::Chats(flags) => commands::chats::run(&app, &flags),
+        Command::Remember(flags) => commands::remember::run(&app, &flags),
+        Command::Rules(flags) => commands::rules::run(&app, &flags),
         Command::Serve(flags) => commands::serve::run(&app, &flags),
         Command::Index(flags) => commands::index::run(&app, &flags),
         Command::Search(flags) => commands::search::run(&app, &flags),

@@ -1,8 +1,8 @@
 //! Which passages and rules matter for this question?
 //!
 //! Data goes down this list: files are found (`walk`), cut into passages (`chunk`), embedded (`embed`), kept in an
-//! index (`index`, `vectors`), and found again by words and by meaning (`search`). This crate knows no HTTP and no
-//! prompt.
+//! index (`index`, `vectors`), and found again by words and by meaning (`search`); which taught rules apply is said
+//! by `rules`. This crate knows no HTTP and no prompt.
 
 pub mod walk;
 pub mod secrets;
@@ -15,5 +15,6 @@ pub mod index;
 pub mod watch;
 pub mod passage;
 pub mod search;
+pub mod rules;
 
 pub use index::{Knowledge, KnowledgeError};

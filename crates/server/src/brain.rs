@@ -1,5 +1,6 @@
 //! What answers in conversations besides the model: the store, the index, the rules, the web.
 
+use agent::intent::Judging;
 use agent::model::Model;
 use agent::seam::{Judge, Knowledge, Rules, Web};
 use agent::{Agent, Settings};
@@ -13,8 +14,12 @@ pub struct Brain {
     pub store: Store,
     /// Judges messages.
     pub judge: Arc<dyn Judge>,
+    /// Takes corrections of what was judged.
+    pub judging: Arc<Judging>,
     /// Finds passages of the indexed folders.
     pub knowledge: Arc<dyn Knowledge>,
+    /// The index itself, for those who look into it.
+    pub index: Arc<knowledge::Knowledge>,
     /// The taught rules.
     pub rules: Arc<dyn Rules>,
     /// Searches and pages.

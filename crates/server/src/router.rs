@@ -73,6 +73,9 @@ pub fn routes() -> Vec<Route> {
         write("/api/rules",                 Key, post(api::rules::teach)),
         write("/api/rules/{rule}",          Key, post(api::rules::change)),
         write("/api/rules/{rule}/delete",   Key, post(api::rules::delete)),
+        read("/api/index",                  Key,  get(api::knowledge::roots)),
+        read("/api/index/search",           Key,  get(api::knowledge::search)),
+        write("/api/intents",               Key, post(api::knowledge::correct)),
         read("/api/outgoing",               Key,  get(api::outgoing::list)),
     ]
 }

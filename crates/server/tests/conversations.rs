@@ -83,6 +83,8 @@ impl Talk {
         let brain = Brain {
             store: store.clone(),
             judge: rims.clone(),
+            judging: Arc::default(),
+            index: Arc::new(knowledge::Knowledge::open(&place.folder.path().join("index.db"), None).unwrap()),
             knowledge: rims.clone(),
             rules: rims.clone(),
             web: rims,

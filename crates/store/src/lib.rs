@@ -17,6 +17,7 @@ mod messages;
 mod spans;
 mod sessions;
 mod search;
+pub mod exchange;
 mod feedback;
 mod rules;
 mod intents;

@@ -77,6 +77,8 @@ pub enum Place {
     /// After the last message of the branch that is shown.
     #[default]
     Leaf,
+    /// Before all others, as the first message or a new branch from the beginning.
+    Start,
     /// After this message.
     After(Id),
     /// Beside this message, as a new branch: an edited question, another answer.
@@ -206,6 +208,7 @@ pub(crate) fn insert(
     let shown = crate::chats::get(connection, chat)?;
     let parent = match new.place {
         Place::Leaf => shown.leaf,
+        Place::Start => None,
         Place::After(id) => Some(belongs(connection, chat, id)?.id),
         Place::Beside(id) => belongs(connection, chat, id)?.parent,
     };

@@ -19,7 +19,7 @@ impl Time {
 
     /// From seconds since 1970, as other programs write them; `None` outside of the years 1970 to 9999.
     pub fn from_seconds(seconds: f64) -> Option<Time> {
-        (seconds >= 0.0 && seconds < 253_402_300_800.0).then_some(Time((seconds * 1e3).round() as i64))
+        (0.0..253_402_300_800.0).contains(&seconds).then_some(Time((seconds * 1e3).round() as i64))
     }
 
     /// From RFC 3339.

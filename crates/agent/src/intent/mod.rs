@@ -1,13 +1,15 @@
 //! What does a message ask for? Judged before it is answered, in milliseconds.
 //!
 //! A message becomes numbers (`features`: its embedding, which words it has, and in `lexicon` what they say), and is
-//! compared (`regression`) with those of `examples.jsonl` and with what the user has corrected (`classifier`).
+//! compared (`regression`) with those of `examples.jsonl` and with what the user has corrected (`classifier`, which
+//! `judging` lends to turns).
 //! `heldout.jsonl` is for `evaluation` only: nothing is chosen by it.
 
 mod classifier;
 mod evaluation;
 mod examples;
 mod features;
+mod judging;
 mod lexicon;
 mod regression;
 mod vectors;
@@ -15,6 +17,7 @@ mod vectors;
 pub use classifier::Classifier;
 pub use evaluation::{Evaluation, evaluate};
 pub use examples::{Example, examples, held_out};
+pub use judging::Judging;
 
 use serde::{Deserialize, Serialize};
 

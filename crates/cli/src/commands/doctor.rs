@@ -19,7 +19,7 @@ pub(crate) fn run(app: &App, flags: &Doctor) -> anyhow::Result<ExitCode> {
     let mut findings =
         vec![processor(&system), memory(&system), disk(&app.home), chosen(app, &models), python(&models)];
     findings.extend(models.iter().map(|m| model(m, flags.verify)));
-    findings.extend([port(app), network()]);
+    findings.extend([kept(app, flags.verify), port(app), network()]);
 
     let healthy = findings.iter().all(|f| f.state != State::Wrong);
     if flags.json {
@@ -178,6 +178,24 @@ fn port(app: &App) -> Finding {
             .but(State::Note, "`hone serve` may be running already; otherwise give it another --port"),
     }
     .facts(facts)
+}
+
+/// The store; read as a whole with `--verify`.
+fn kept(app: &App, verify: bool) -> Finding {
+    let looked = app.store().and_then(|store| {
+        let wrong = if verify { store.check()? } else { Vec::new() };
+        Ok((store.chats().count()?, wrong))
+    });
+    match looked {
+        Ok(((chats, messages), wrong)) if wrong.is_empty() => {
+            let facts = serde_json::json!({ "conversations": chats, "messages": messages });
+            Finding::ok("store", format!("{chats} conversations, {messages} messages")).facts(facts)
+        }
+        Ok((_, wrong)) => Finding::ok("store", wrong.join("; "))
+            .but(State::Wrong, "take hone.db away and put a copy from the folder `backups` in its place"),
+        Err(error) => Finding::ok("store", format!("{error:#}"))
+            .but(State::Wrong, "nothing is saved as long as the store cannot be opened"),
+    }
 }
 
 fn network() -> Finding {

@@ -1,5 +1,6 @@
 //! `hone serve`: listens at once, loads the model beside it, ends in good order.
 
+use crate::brain;
 use crate::config::App;
 use crate::flags::Serve;
 use crate::loading::{self, Chosen};
@@ -8,6 +9,7 @@ use anyhow::{Context, anyhow};
 use engine::EngineOptions;
 use engine::embed::Options;
 use hub::catalog::EMBEDDING;
+use knowledge::watch::Watch;
 use server::{AppState, Home, Server, ServerOptions};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -28,7 +30,10 @@ async fn serve(app: &App, flags: &Serve, chosen: Chosen) -> anyhow::Result<ExitC
         eprintln!("OpenAI API: {address}/v1 · documents: {address}/docs · loading {}", chosen.name);
     }
 
-    let state = AppState::with_home(chosen.name.clone(), home(app, flags, &chosen)?);
+    let (brain, index) = brain::open(app, flags.offline)?;
+    // Watches the indexed folders as long as it lives.
+    let _watch = Watch::start(index, knowledge::index::Options::default());
+    let state = AppState::with_home(chosen.name.clone(), home(app, flags, &chosen)?).with_brain(brain);
     serve_embeddings(app, &state)?;
     let (broken, load_failed) = oneshot::channel();
     start_loading(chosen, options(app, flags), state.clone(), (flags.adapter.is_some(), app.quiet), broken);
@@ -41,6 +46,7 @@ async fn serve(app: &App, flags: &Serve, chosen: Chosen) -> anyhow::Result<ExitC
         }
         // It writes a checkpoint while the answers end.
         state.stop_training();
+        state.stop_turns();
         tokio::spawn(leave_at_the_next_signal());
     };
     server.run(state.clone(), end).await;

@@ -71,3 +71,15 @@ fn a_taken_port_is_noted() {
         serde_json::json!({"host": "127.0.0.1", "port": port, "free": false})
     );
 }
+
+#[test]
+fn a_damaged_store_is_found() {
+    let hone = Hone::with_model();
+    hone.ok(&["remember", "Use tabs"]);
+    assert_eq!(finding(&hone.json(&["doctor", "--verify", "--json"]), "store")["facts"]["conversations"], 0);
+    fs::write(hone.home().join("hone.db"), "no database".repeat(1000)).unwrap();
+    let run = hone.run(&["doctor", "--json"]);
+    assert_eq!(run.code, Some(1));
+    assert_eq!(finding(&report(&run), "store")["state"], "wrong");
+    assert!(hone.fails(1, &["chats", "list"]).contains("backups"));
+}

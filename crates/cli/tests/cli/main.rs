@@ -5,6 +5,7 @@
 mod adapter;
 mod bench;
 mod chat;
+mod chats;
 mod data;
 mod checkpoint;
 mod doctor;
@@ -12,6 +13,7 @@ mod index;
 mod intent;
 mod models;
 mod remote;
+mod rules;
 mod serve;
 mod serve_train;
 mod support;

@@ -9,6 +9,7 @@ import pathlib
 import pty
 import re
 import select
+import signal
 import sys
 import time
 
@@ -110,6 +111,23 @@ def conversation(hone: str, model: str) -> None:
     assert history.stat().st_mode & 0o077 == 0, "the history is private"
 
 
+def unsaved(hone: str, model: str) -> None:
+    t = start(hone, model, "--max-tokens", "6", "--no-save")
+    t.type("between us\r")
+    t.expect(r"cut off")
+    t.type(CTRL_D)
+    assert t.leave() == 0
+
+
+def killed(hone: str, model: str) -> None:
+    t = start(hone, model, "--max-tokens", "100000")
+    t.type("Tell me everything.\r")
+    t.expect("\r\n")
+    t.expect(r"\S")
+    os.kill(t.pid, signal.SIGKILL)
+    assert t.leave() == -signal.SIGKILL
+
+
 def leave(hone: str, model: str) -> None:
     t = start(hone, model)
     t.type("half a thought" + CTRL_C)
@@ -137,5 +155,5 @@ def stop(hone: str, model: str) -> None:
 
 
 if __name__ == "__main__":
-    plays = {"conversation": conversation, "leave": leave, "stop": stop}
+    plays = {"conversation": conversation, "unsaved": unsaved, "killed": killed, "leave": leave, "stop": stop}
     plays[sys.argv[1]](*sys.argv[2:])

@@ -21,7 +21,25 @@ fn play(name: &str, hone: &Hone, model: &str) {
 
 #[test]
 fn a_conversation() {
-    play("conversation", &Hone::with_model(), tiny("llama").to_str().unwrap());
+    let hone = Hone::with_model();
+    play("conversation", &hone, tiny("llama").to_str().unwrap());
+    let chats = hone.json(&["chats", "list", "--json"]);
+    assert_eq!(chats.as_array().unwrap().len(), 1, "/reset begins another one only with the next question");
+    assert_eq!(chats[0]["title"], "first line");
+    let shown = hone.json(&["chats", "show", chats[0]["id"].as_str().unwrap(), "--json"]);
+    let messages = shown["messages"].as_array().unwrap();
+    let roles: Vec<_> =
+        messages.iter().map(|m| (m["role"].as_str().unwrap(), m["state"].as_str().unwrap())).collect();
+    let turn = [("user", "complete"), ("assistant", "complete")];
+    assert_eq!(roles, [turn, turn].concat());
+    assert_eq!(
+        messages[0]["spans"],
+        serde_json::json!([{"text": "first line\nsecond line", "provenance": "user"}])
+    );
+    assert!(messages[1]["meta"]["timings"]["completion_tokens"].as_u64().unwrap() > 0, "{}", messages[1]);
+    assert_eq!(messages[1]["spans"][0]["provenance"], "model");
+    play("unsaved", &hone, tiny("llama").to_str().unwrap());
+    assert_eq!(hone.json(&["chats", "list", "--json"]), chats, "--no-save keeps nothing");
 }
 
 #[test]
@@ -33,4 +51,15 @@ fn leaving_with_ctrl_c_twice() {
 fn ctrl_c_stops_the_answer_and_not_the_program() {
     let Some(model) = starter() else { return };
     play("stop", &Hone::new(), &model);
+}
+
+#[test]
+fn a_killed_conversation_is_found_again() {
+    let Some(model) = starter() else { return };
+    let hone = Hone::new();
+    play("killed", &hone, &model);
+    let chats = hone.json(&["chats", "list", "--json"]);
+    let shown = hone.ok(&["chats", "show", chats[0]["id"].as_str().unwrap()]);
+    assert!(shown.contains("--- user\nTell me everything.\n"), "{shown}");
+    assert!(shown.contains("--- assistant (interrupted)\n"), "{shown}");
 }

@@ -7,6 +7,7 @@
 mod choose;
 mod collect;
 mod error;
+mod forget;
 mod format;
 mod mix;
 mod report;
@@ -21,9 +22,11 @@ pub use choose::{Chosen, Split, folder, names};
 pub use collect::Collector;
 pub use engine::text::Message;
 pub use error::DatasetError;
+pub use forget::forget;
 pub use format::Format;
 pub use mix::{Weighted, mix};
 pub use report::{BadRow, Report};
+pub use rows::each_row;
 pub use set::{Manifest, PART_NAMES, PartFile, Set, Source, SourceFile, file_sha256};
 pub use split::{Parts, Shares, split};
 

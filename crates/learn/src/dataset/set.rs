@@ -170,6 +170,14 @@ impl Set {
         Ok(Set { folder: folder.to_path_buf(), manifest })
     }
 
+    /// Writes the manifest anew, after its files have changed.
+    pub(super) fn write_manifest(&self) -> Result<(), DatasetError> {
+        let mut text = serde_json::to_vec_pretty(&self.manifest).expect("a manifest is text and numbers");
+        text.push(b'\n');
+        persist(stage_bytes(&self.folder, &text)?, &self.folder.join(MANIFEST))?;
+        sync_folder(&self.folder)
+    }
+
     /// The file of a part, whether it is there or not.
     pub fn path(&self, part: &str) -> PathBuf {
         self.folder.join(format!("{part}.jsonl"))

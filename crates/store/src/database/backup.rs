@@ -5,6 +5,7 @@ use crate::{StoreError, Time, disk};
 use rusqlite::{Connection, OpenFlags};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Copies of either kind that are kept.
 pub(crate) const KEPT: usize = 7;
@@ -53,6 +54,7 @@ pub(crate) fn source(path: &Path) -> Result<Connection, StoreError> {
 fn copy_to(connection: &Connection, path: &Path, copy: &Path) -> Result<(), StoreError> {
     let folder = folder(path);
     disk::private_folder(&folder)?;
+    clear(&folder);
     let size = [path.to_path_buf(), beside(path, "-wal")].into_iter().filter_map(|p| fs::metadata(p).ok());
     disk::check_room(&folder, size.map(|found| found.len()).sum())?;
     // Several processes may be at it.
@@ -71,7 +73,20 @@ fn copy_to(connection: &Connection, path: &Path, copy: &Path) -> Result<(), Stor
     written
 }
 
-/// Leaves the newest `KEPT` of those that `kind` picks, and takes what a killed process has left behind.
+/// Takes what killed processes have left behind.
+fn clear(folder: &Path) {
+    let old = |file: &fs::DirEntry| {
+        let part = file.file_name().to_string_lossy().ends_with(".part");
+        let age =
+            file.metadata().and_then(|found| found.modified()).ok().and_then(|time| time.elapsed().ok());
+        part && age.is_some_and(|age| age > Duration::from_secs(3600))
+    };
+    for file in fs::read_dir(folder).into_iter().flatten().flatten().filter(old) {
+        let _ = fs::remove_file(file.path()); // only litter
+    }
+}
+
+/// Leaves the newest `KEPT` of those that `kind` picks.
 fn forget_old(path: &Path, kind: impl Fn(&str) -> bool) -> Result<(), StoreError> {
     let folder = folder(path);
     let files = fs::read_dir(&folder).map_err(StoreError::io("cannot read", &folder))?;

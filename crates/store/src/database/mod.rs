@@ -4,6 +4,8 @@ mod connection;
 mod migrate;
 mod writer;
 pub(crate) mod backup;
+#[cfg(test)]
+mod tests;
 
 use crate::{StoreError, disk};
 use rusqlite::Connection;
@@ -40,10 +42,13 @@ const IDLE_READERS: usize = 8;
 impl Database {
     /// Opens or makes the file, for its owner only, and brings it to the newest layout.
     pub(crate) fn open(path: &Path, kind: Kind) -> Result<Database, StoreError> {
-        let new = disk::private_file(path)?;
-        let connection = Database::prepared(path, kind).map_err(at(path))?;
-        if new && kind.precious {
-            disk::sync(path.parent().unwrap_or(path))?;
+        disk::private_file(path)?;
+        let (connection, layout) = Database::prepared(path, kind).map_err(at(path))?;
+        if layout == 0 && kind.precious {
+            // The name of a new file must be on the disk too, and that of its folder, as far as we may.
+            let folder = path.parent().unwrap_or(path);
+            disk::sync(folder)?;
+            let _ = folder.parent().map(disk::sync);
         }
         for file in ["-wal", "-shm"] {
             disk::restrict(&beside(path, file), 0o600)?;
@@ -52,12 +57,13 @@ impl Database {
         Ok(Database { path: path.to_path_buf(), kind, writer, readers: Mutex::default() })
     }
 
-    fn prepared(path: &Path, kind: Kind) -> Result<Connection, StoreError> {
+    /// The connection that writes, and the layout that the file had before.
+    fn prepared(path: &Path, kind: Kind) -> Result<(Connection, u32), StoreError> {
         let mut connection = connection::open(path)?;
         let layout = migrate::check(&connection, path, kind)?;
         connection::make_writing(&connection, kind)?;
         migrate::run(&mut connection, path, kind, layout)?;
-        Ok(connection)
+        Ok((connection, layout))
     }
 
     /// Runs `change` in a transaction, together with others that wait. Returns when it is committed; where `change`
@@ -99,7 +105,10 @@ impl Database {
     /// Gives pages of deleted rows back to the disk, and empties the log.
     pub(crate) fn shrink(&self) -> Result<(), StoreError> {
         self.writer.maintain(|connection| {
-            connection.execute_batch("PRAGMA incremental_vacuum")?;
+            // Each row that it gives is one page.
+            let mut vacuum = connection.prepare("PRAGMA incremental_vacuum")?;
+            let mut pages = vacuum.query([])?;
+            while pages.next()?.is_some() {}
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
             Ok(())
         })

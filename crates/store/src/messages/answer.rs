@@ -76,7 +76,8 @@ impl Answer {
         if state == State::Streaming {
             return Err(StoreError::Invalid("an answer does not end as `streaming`".into()));
         }
-        let (id, spans) = (self.id, std::mem::take(&mut self.waiting));
+        // After an error they are still there for `drop`, which tries once more.
+        let (id, spans) = (self.id, self.waiting.clone());
         let message = self.store.write(move |connection| {
             step(connection, id, &spans, meta, state)?;
             get(connection, id)

@@ -50,7 +50,7 @@ fn the_newer_rule_wins_where_the_user_says_so() {
     assert_eq!((alike.len(), alike[0].likeness), (1, Likeness::Contradiction));
     let new = rules.add(NewRule { replaces: Some(old.id), ..NewRule::typed("Use spaces") }).unwrap();
     assert_eq!(rules.get(old.id).unwrap().state, RuleState::Replaced);
-    assert_eq!(rules.list(&[RuleState::Active]).unwrap(), [new.clone()]);
+    assert_eq!(rules.list(&[RuleState::Active]).unwrap(), std::slice::from_ref(&new));
     assert_eq!(rules.like("Use spaces!", &everywhere).unwrap()[0].likeness, Likeness::Duplicate);
     rules.accept(old.id, Some(new.id)).unwrap();
     assert_eq!(rules.get(new.id).unwrap().state, RuleState::Replaced);

@@ -3,6 +3,7 @@
 mod answer;
 mod input;
 mod once;
+mod record;
 mod talk;
 
 use crate::config::App;
@@ -28,7 +29,8 @@ pub(crate) fn run(app: &App, flags: &Chat) -> anyhow::Result<ExitCode> {
         if flags.json {
             bail!(Usage("--json needs -p TEXT, or a prompt on standard input".into()));
         }
-        talk::run(app, chosen, loading, setting)
+        let record = if flags.no_save { None } else { Some(record::Record::new(app.store()?)) };
+        talk::run(app, chosen, loading, setting, record)
     } else {
         let prompt = prompt(flags.prompt.as_deref())?;
         once::run(&prompt, &chosen.name, wait(loading)?, &setting, flags.json)

@@ -2,6 +2,7 @@
 
 use super::answer::answer;
 use super::input::{Draft, HELP, Input};
+use super::record::Record;
 use super::{Loading, Setting, message, start_loading, wait};
 use crate::config::App;
 use crate::loading::{self, Chosen};
@@ -15,8 +16,15 @@ use std::io::Write;
 use std::process::ExitCode;
 
 /// Reads, answers, and does so again until the user leaves.
-pub(super) fn run(app: &App, chosen: Chosen, loading: Loading, setting: Setting) -> anyhow::Result<ExitCode> {
-    let mut talk = Talk { app, chosen, loading: Some(loading), engine: None, setting, messages: Vec::new() };
+pub(super) fn run(
+    app: &App,
+    chosen: Chosen,
+    loading: Loading,
+    setting: Setting,
+    record: Option<Record>,
+) -> anyhow::Result<ExitCode> {
+    let (loading, messages) = (Some(loading), Vec::new());
+    let mut talk = Talk { app, chosen, loading, engine: None, setting, messages, record };
     let mut terminal = Terminal::open(app)?;
     if !app.quiet {
         eprintln!("{} · /help for commands, Ctrl-D to leave", talk.chosen.name);
@@ -88,6 +96,8 @@ struct Talk<'a> {
     engine: Option<Engine>,
     setting: Setting,
     messages: Vec<Message>,
+    /// Where it is kept; `None` with `--no-save`.
+    record: Option<Record>,
 }
 
 impl Talk<'_> {
@@ -100,7 +110,10 @@ impl Talk<'_> {
             Input::Model(Some(name)) => self.change_model(&name)?,
             Input::System(None) => eprintln!("{}", self.setting.system.as_deref().unwrap_or("(none)")),
             Input::System(Some(text)) => self.setting.system = Some(text),
-            Input::Reset => self.messages.clear(),
+            Input::Reset => {
+                self.messages.clear();
+                self.record.iter_mut().for_each(Record::reset);
+            }
             Input::Save(Some(file)) => self.save(&file)?,
             Input::Save(None) => eprintln!("/save needs a file name"),
             Input::Unknown(word) => eprintln!("there is no /{word}; /help lists what there is"),
@@ -122,8 +135,20 @@ impl Talk<'_> {
     fn reply(&mut self) -> anyhow::Result<()> {
         self.finish_loading()?;
         let engine = self.engine.as_ref().expect("finish_loading has put it there");
-        let show = |text: &str| output::print(&harmless(text));
-        let answer = answer(engine, &self.messages, &self.setting, show)?;
+        if let (Some(record), Some(question)) = (&mut self.record, self.messages.last()) {
+            let adapter = self.setting.adapter.as_ref().map(|adapter| adapter.id());
+            record.question(&question.content, &self.chosen.name, adapter)?;
+        }
+        let record = &mut self.record;
+        let show = |text: &str| {
+            record.iter_mut().for_each(|record| record.piece(text));
+            output::print(&harmless(text))
+        };
+        let answer = answer(engine, &self.messages, &self.setting, show);
+        if let Some(record) = &mut self.record {
+            record.finished(&answer, &self.chosen.name)?;
+        }
+        let answer = answer?;
         output::print(if answer.text.ends_with('\n') { "\n" } else { "\n\n" })?;
         match answer.reason {
             FinishReason::Cancelled => eprintln!("(stopped)"),

@@ -20,7 +20,7 @@ pub(super) type Take<'a> = &'a mut dyn FnMut(u64, Result<Value, String>);
 
 /// Hands the rows of the file at `path` to `take`. Messages call it `name`. What is in the file decides its
 /// kind, not its name. Fails where the rest of the file cannot be read.
-pub(super) fn each_row(
+pub fn each_row(
     path: &Path,
     name: &str,
     mut take: impl FnMut(u64, Result<Value, String>),
