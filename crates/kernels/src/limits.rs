@@ -66,7 +66,8 @@ fn fastest(mut run: impl FnMut()) -> Duration {
 }
 
 fn multiply_adds(pool: &mut Pool, probe: &Probe) -> f64 {
-    const ROUNDS: u64 = 100_000;
+    // Long enough for the system to give each thread a core of its own.
+    const ROUNDS: u64 = 1_000_000;
     let done = std::sync::atomic::AtomicU64::new(0);
     let time = fastest(|| {
         done.store(0, std::sync::atomic::Ordering::Relaxed);

@@ -28,20 +28,27 @@ enum Rounding {
     None,
     /// Activations to 8 bits in groups of 32.
     Int8,
+    /// The same with the best of four scales.
+    Fitted,
+    /// Activations to 16 bits by rows.
+    Int16,
     /// Activations and weights to bf16.
     Bf16,
 }
 
 impl Rounding {
-    const ALL: [Rounding; 3] = [Rounding::None, Rounding::Int8, Rounding::Bf16];
+    const ALL: [Rounding; 5] =
+        [Rounding::None, Rounding::Int8, Rounding::Fitted, Rounding::Int16, Rounding::Bf16];
 
     /// As the name of the kernel says.
     fn of(cpu: &Cpu, format: Format, rows: usize) -> Rounding {
         let name = cpu.kernel_name(format, rows);
-        match (name.contains("bf16"), format.is_float()) {
-            (true, _) => Rounding::Bf16,
-            (false, true) => Rounding::None,
-            (false, false) => Rounding::Int8,
+        match name {
+            name if name.contains("bf16") => Rounding::Bf16,
+            _ if format.is_float() => Rounding::None,
+            name if name.contains("int16") => Rounding::Int16,
+            name if name.contains("fitted") => Rounding::Fitted,
+            _ => Rounding::Int8,
         }
     }
 
@@ -49,7 +56,9 @@ impl Rounding {
         let mut y = first_rows(x, x.rows());
         match self {
             Rounding::None => {}
-            Rounding::Int8 => y.as_mut_slice().chunks_exact_mut(32).for_each(round_group),
+            Rounding::Int8 => y.as_mut_slice().chunks_exact_mut(32).for_each(|group| round(group, 127.0)),
+            Rounding::Fitted => y.as_mut_slice().chunks_exact_mut(32).for_each(round_fitted),
+            Rounding::Int16 => (0..y.rows()).for_each(|t| round(y.row_mut(t), 32512.0)),
             Rounding::Bf16 => {
                 y.as_mut_slice().iter_mut().for_each(|v| *v = half::bf16::from_f32(*v).to_f32())
             }
@@ -81,11 +90,30 @@ impl Rounding {
     }
 }
 
-fn round_group(group: &mut [f32]) {
-    let largest = group.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+/// To integers of which the largest is `top`.
+fn round(numbers: &mut [f32], top: f32) {
+    let largest = numbers.iter().fold(0.0f32, |m, v| m.max(v.abs()));
     if largest > 0.0 {
-        group.iter_mut().for_each(|v| *v = (*v * (127.0 / largest)).round_ties_even() * (largest / 127.0));
+        numbers.iter_mut().for_each(|v| *v = (*v * (top / largest)).round_ties_even() * (largest / top));
     }
+}
+
+/// The best of four. Errors are added up in the order of the kernel, or nearly equal ones would be chosen differently.
+fn round_fitted(group: &mut [f32]) {
+    let largest = group.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+    let error = |top: f32| {
+        let left = |x: f32| x * (top / largest) - (x * (top / largest)).round_ties_even();
+        let (low, high) = group.split_at(16);
+        let mut sums: [f32; 16] =
+            std::array::from_fn(|i| left(low[i]).mul_add(left(low[i]), left(high[i]) * left(high[i])));
+        for half in [8, 4, 2, 1] {
+            (0..half).for_each(|i| sums[i] += sums[i + half]);
+        }
+        sums[0] * ((largest / top) * (largest / top))
+    };
+    let tops = [127.0, 126.4, 125.8, 125.2];
+    let best = tops.into_iter().reduce(|best, top| if error(top) < error(best) { top } else { best });
+    round(group, best.expect("four of them"));
 }
 
 fn linear(device: &dyn Device, x: &Tensor, norm: Option<Norm<'_>>, weight: &Matrix) -> Tensor {

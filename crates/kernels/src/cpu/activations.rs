@@ -1,5 +1,6 @@
 //! Activations in the form that matrix kernels read: 8-bit integers, or plain floats for float weights.
 
+use super::FEW_ROWS;
 use super::kernels::Kernels;
 use super::parts::Parts;
 use crate::{AlignedBuf, Norm, Tensor};
@@ -9,12 +10,16 @@ use std::ops::Range;
 pub(crate) const GROUP: usize = 32;
 
 /// `x[t, k] ≈ scale[t, k / 32] · q[t, k]`, with the sums that the minimum of a weight group is multiplied by.
+///
+/// Few rows may be kept in 16 bits: then `x[t, k] ≈ scale[t, 0] · (256 · q[t, k] + low[t, k])`, and sums are not scaled.
 #[derive(Debug, Default)]
 pub(crate) struct QuantRows {
     pub(crate) rows: usize,
     pub(crate) cols: usize,
     /// `[T, D]`; 64 readable bytes follow the last row.
     pub(crate) q: AlignedBuf<i8>,
+    /// The lower byte of few rows, laid out as `q`.
+    pub(crate) low: AlignedBuf<i8>,
     /// `[T, D / 32]`.
     pub(crate) scale: AlignedBuf<f32>,
     /// `scale · Σ q` over each 32: `[T, D / 32]`.
@@ -26,6 +31,8 @@ pub(crate) struct QuantRows {
 /// One row of [`QuantRows`], to be written.
 pub(crate) struct QuantRow<'a> {
     pub(crate) q: &'a mut [i8],
+    /// Empty where there are many rows.
+    pub(crate) low: &'a mut [i8],
     pub(crate) scale: &'a mut [f32],
     pub(crate) sum32: &'a mut [f32],
     pub(crate) sum16: &'a mut [f32],
@@ -35,6 +42,9 @@ impl QuantRows {
     fn reshape(&mut self, rows: usize, cols: usize) {
         (self.rows, self.cols) = (rows, cols);
         grow(&mut self.q, rows * cols + 64);
+        if rows <= FEW_ROWS {
+            grow(&mut self.low, rows * cols + 64);
+        }
         grow(&mut self.scale, rows * cols / GROUP);
         grow(&mut self.sum32, rows * cols / GROUP);
         grow(&mut self.sum16, rows * cols / 16);
@@ -43,6 +53,15 @@ impl QuantRows {
     /// Codes of row `t`.
     pub(crate) fn q(&self, t: usize) -> &[i8] {
         &self.q[t * self.cols..][..self.cols]
+    }
+
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(dead_code, reason = "only AVX-512 keeps few rows in 16 bits")
+    )]
+    /// Lower bytes of row `t`, one of few.
+    pub(crate) fn low(&self, t: usize) -> &[i8] {
+        &self.low[t * self.cols..][..self.cols]
     }
 
     /// Scales of row `t`.
@@ -84,8 +103,10 @@ pub(crate) struct Needs {
 /// [`Inputs`] while several threads fill them, each its own rows.
 pub(super) struct InputsMut<'a> {
     needs: Needs,
+    rows: usize,
     cols: usize,
     q: Parts<'a, i8>,
+    low: Parts<'a, i8>,
     scale: Parts<'a, f32>,
     sum32: Parts<'a, f32>,
     sum16: Parts<'a, f32>,
@@ -101,8 +122,10 @@ impl Inputs {
         self.float.reshape(if needs.float { rows } else { 1 }, cols);
         InputsMut {
             needs,
+            rows,
             cols,
             q: Parts::new(&mut self.quant.q),
+            low: Parts::new(&mut self.quant.low),
             scale: Parts::new(&mut self.quant.scale),
             sum32: Parts::new(&mut self.quant.sum32),
             sum16: Parts::new(&mut self.quant.sum16),
@@ -139,6 +162,7 @@ impl InputsMut<'_> {
         temp: &mut AlignedBuf<f32>,
     ) {
         grow(temp, self.cols);
+        let few = self.rows <= FEW_ROWS;
         let part = |t: usize, group: usize| t * self.cols / group..(t + 1) * self.cols / group;
         for t in rows {
             let mut row = x.row(t);
@@ -155,12 +179,13 @@ impl InputsMut<'_> {
                 let out = unsafe {
                     QuantRow {
                         q: self.q.slice(part(t, 1)),
+                        low: self.low.slice(if few { part(t, 1) } else { 0..0 }),
                         scale: self.scale.slice(part(t, GROUP)),
                         sum32: self.sum32.slice(part(t, GROUP)),
                         sum16: self.sum16.slice(part(t, 16)),
                     }
                 };
-                kernels.quantize(row, out);
+                if few { kernels.quantize_few(row, out) } else { kernels.quantize(row, out) }
             }
         }
     }

@@ -357,11 +357,10 @@ impl Task<'_> {
         if few {
             return self.kernels.dots(dim, q, keys, scores);
         }
-        for (p, key) in keys.chunks_exact(dim).enumerate() {
-            key.iter().enumerate().for_each(|(d, &x)| b.turned[d * KV_BLOCK + p] = x);
-        }
+        self.kernels.turn(dim, keys, &mut b.turned);
         scores.fill(0.0);
-        let shape = Gemm { m, n: KV_BLOCK, k: dim, a_stride: dim, b_stride: KV_BLOCK, c_stride: KV_BLOCK };
+        let n = n.next_multiple_of(16);
+        let shape = Gemm { m, n, k: dim, a_stride: dim, b_stride: KV_BLOCK, c_stride: KV_BLOCK };
         self.kernels.gemm_floats(shape, q, &b.turned, scores);
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct Kernels {
     pub(crate) dot: unsafe fn(a: &[f32], b: &[f32]) -> f32,
     /// One row to 8 bits.
     pub(crate) quantize: unsafe fn(x: &[f32], out: QuantRow<'_>),
+    /// One of few rows, in the form that `gemv` reads: 8 bits, or 16 where they cost little.
+    pub(crate) quantize_few: unsafe fn(x: &[f32], out: QuantRow<'_>),
 
     /// Quantised weight rows into a strip.
     pub(crate) unpack: unsafe fn(format: Format, rows: Rows<'_>, strip: StripMut<'_>),
@@ -66,6 +68,8 @@ pub(crate) struct Kernels {
     pub(crate) widen: unsafe fn(format: KvFormat, bytes: &[u8], out: &mut [f32]),
     /// One key or value into its bytes in the cache.
     pub(crate) narrow: unsafe fn(format: KvFormat, x: &[f32], bytes: &mut [u8]),
+    /// Keys turned: `out[d, p] = k[p, d]`; `k [n, dim]`, `out [dim, 64]`, of which columns from `n` on are unspecified.
+    pub(crate) turn: unsafe fn(dim: usize, k: &[f32], out: &mut [f32]),
     /// `s[m, p] = q[m] · k[p]`; `q [M, dim]`, `k [n, dim]`, `s [M, 64]`.
     pub(crate) dots: unsafe fn(dim: usize, q: &[f32], k: &[f32], s: &mut [f32]),
     /// One row of scores into weights; see [`portable::softmax`].
@@ -173,6 +177,7 @@ safe_calls! {
     norm_backward(x: &[f32], norm: &Norm<'_>, dy: &[f32], dx: &mut [f32]);
     dot(a: &[f32], b: &[f32]) -> f32;
     quantize(x: &[f32], out: QuantRow<'_>);
+    quantize_few(x: &[f32], out: QuantRow<'_>);
     unpack(format: Format, rows: Rows<'_>, strip: StripMut<'_>);
     gemm(panel: &Panel, x: &QuantRows, acc: &mut [f32]);
     gemv(format: Format, rows: Rows<'_>, x: &QuantRows, acc: &mut [f32]);
@@ -189,6 +194,7 @@ safe_calls! {
     rotate(head: &mut [f32], cos: &[f32], sin: &[f32], pairing: Pairing);
     widen(format: KvFormat, bytes: &[u8], out: &mut [f32]);
     narrow(format: KvFormat, x: &[f32], bytes: &mut [u8]);
+    turn(dim: usize, k: &[f32], out: &mut [f32]);
     dots(dim: usize, q: &[f32], k: &[f32], s: &mut [f32]);
     softmax(s: &mut [f32], scale: f32, state: &mut Softmax) -> f32;
     max_row(s: &[f32], max: &mut [f32]);

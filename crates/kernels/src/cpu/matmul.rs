@@ -1,6 +1,6 @@
 //! Matrix product with quantised weights: `y = norm(x) · wᵀ + b`.
 //!
-//! Many rows: the input is normalised and quantised once, by all threads; then items of up to 64 weight
+//! Many rows: the input is normalised and quantised once, by all threads; then items of up to 32 weight
 //! rows are unpacked to a panel and multiplied with all of it. Few rows: every thread prepares the whole
 //! input for itself, which is cheaper than waiting for others, and multiplies weight rows from their blocks.
 
@@ -77,9 +77,13 @@ impl Plan {
             *(if w.format().is_float() { &mut needs.float } else { &mut needs.quant }) = true;
             total += w.rows();
         }
-        // About eight items a thread, so that no thread waits long for the last one.
-        let share = (total / (8 * cpu.threads)).next_multiple_of(STRIP);
-        let step = share.clamp(STRIP, if many { MAX_STRIPS * STRIP } else { 256 });
+        let step = if many {
+            // As many as kernels multiply at once: most items of small matrices, and the least cache of large ones.
+            MAX_STRIPS * STRIP
+        } else {
+            // About eight items a thread, so that no thread waits long for the last one.
+            (total / (8 * cpu.threads)).next_multiple_of(STRIP).clamp(STRIP, 256)
+        };
         let items = weights.map(|w| w.rows().div_ceil(step)).sum();
         Plan { needs, step, items, many }
     }

@@ -1,4 +1,4 @@
-//! The processor as a device: one copy of the weights, 8-bit activations, a team of threads.
+//! The processor as a device: one copy of the weights, 8- or 16-bit activations, a team of threads.
 //!
 //! `kernels.rs` is the seam inside: a table of inner loops per instruction set. The files beside it divide
 //! operations into items of work and know nothing of instructions.

@@ -10,7 +10,7 @@ use crate::{AlignedBuf, Format, Matrix};
 pub(crate) const STRIP: usize = 16;
 
 /// Most strips of a panel.
-pub(crate) const MAX_STRIPS: usize = 4;
+pub(crate) const MAX_STRIPS: usize = 2;
 
 /// Unpacked weights: `w[r, k] = scale[k / group, r] · code[k, r] + min[k / group, r]` in every strip.
 #[derive(Debug, Default)]

@@ -10,7 +10,7 @@ use super::panel::{Panel, Rows, STRIP, StripMut};
 use crate::detect::Isa;
 use crate::limits::{Number, Probe};
 use crate::quant::{Block, Half, bf16_to_f32, f16_to_f32, with_block};
-use crate::{Format, KvFormat, Norm, Pairing, Tensor, quant};
+use crate::{Format, KV_BLOCK, KvFormat, Norm, Pairing, Tensor, quant};
 
 pub(crate) use super::portable_encoder::*;
 pub(crate) use super::portable_gradients::*;
@@ -22,6 +22,7 @@ pub(crate) static KERNELS: Kernels = Kernels {
     norm_backward: norm_backward::<false>,
     dot: dot::<false>,
     quantize,
+    quantize_few: quantize,
     unpack,
     gemm,
     gemv,
@@ -39,6 +40,7 @@ pub(crate) static KERNELS: Kernels = Kernels {
     rotate,
     widen,
     narrow,
+    turn,
     dots: dots::<false>,
     softmax: softmax::<false>,
     max_row,
@@ -450,6 +452,13 @@ pub(crate) fn widen(format: KvFormat, bytes: &[u8], out: &mut [f32]) {
 #[inline(always)]
 pub(crate) fn narrow(format: KvFormat, x: &[f32], bytes: &mut [u8]) {
     quant::quantize_row(format.row_format(), x, bytes);
+}
+
+#[inline(always)]
+pub(crate) fn turn(dim: usize, k: &[f32], out: &mut [f32]) {
+    for (p, key) in k.chunks_exact(dim).enumerate() {
+        key.iter().zip(out.iter_mut().skip(p).step_by(KV_BLOCK)).for_each(|(&x, out)| *out = x);
+    }
 }
 
 #[inline(always)]

@@ -1,6 +1,6 @@
 //! Inner loops of attention.
 
-use super::lanes::{exp, sum};
+use super::lanes::{exp, sum, transpose};
 use super::unpack::lanes_below;
 use crate::cpu::kernels::{Gemm, Softmax};
 use crate::cpu::portable;
@@ -103,6 +103,30 @@ unsafe fn tile<const R: usize, const V: usize>(
         }
     }
     R
+}
+
+/// See `Kernels::turn`.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+pub(super) fn turn(dim: usize, k: &[f32], out: &mut [f32]) {
+    let count = k.len() / dim;
+    if !dim.is_multiple_of(16) || count > KV_BLOCK {
+        return portable::turn(dim, k, out);
+    }
+    assert!(out.len() >= dim * KV_BLOCK);
+    for first in (0..count).step_by(16) {
+        for d in (0..dim).step_by(16) {
+            let mut square = [_mm512_setzero_ps(); 16];
+            for (i, row) in square.iter_mut().enumerate().take(count - first) {
+                // SAFETY: 16 numbers of a key.
+                *row = unsafe { _mm512_loadu_ps(k[(first + i) * dim + d..][..16].as_ptr()) };
+            }
+            transpose(&mut square);
+            for (i, row) in square.iter().enumerate() {
+                // SAFETY: 16 numbers of a row; there are `dim` rows of 64.
+                unsafe { _mm512_storeu_ps(out[(d + i) * KV_BLOCK + first..][..16].as_mut_ptr(), *row) };
+            }
+        }
+    }
 }
 
 /// See `Kernels::dots`.

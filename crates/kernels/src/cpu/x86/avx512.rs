@@ -1,8 +1,7 @@
 //! Kernels for AVX-512 with VNNI. Matrix kernels are written out; the others are the portable ones, which
 //! the compiler turns into code for this set.
 
-use super::{attend, bf16, gemm, gemv};
-use crate::cpu::activations::QuantRow;
+use super::{attend, bf16, gemm, gemv, quantize};
 use crate::cpu::kernels::Kernels;
 use crate::cpu::panel::Rows;
 use crate::cpu::portable;
@@ -15,13 +14,14 @@ pub(super) static KERNELS: Kernels = Kernels {
         if format.is_float() {
             ["avx512-gemv-float", "avx512-gemm-float"]
         } else {
-            ["avx512-vnni-gemv", "avx512-vnni-gemm"]
+            ["avx512-vnni-int16-gemv", "avx512-vnni-fitted-gemm"]
         }
     },
     norm,
     norm_backward,
     dot,
-    quantize,
+    quantize: quantize::quantize,
+    quantize_few: quantize::quantize_few,
     unpack: gemm::unpack,
     gemm: gemm::gemm,
     gemv: gemv::gemv,
@@ -39,6 +39,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     rotate,
     widen: attend::widen,
     narrow: attend::narrow,
+    turn: attend::turn,
     dots: attend::dots,
     softmax: attend::softmax,
     max_row,
@@ -52,7 +53,7 @@ pub(super) static AMX: Kernels = Kernels {
     names: |format| match format {
         Format::F32 => ["avx512-gemv-float", "avx512-gemm-float"],
         Format::F16 | Format::Bf16 => ["avx512-gemv-float", "amx-bf16-gemm"],
-        _ => ["avx512-vnni-gemv", "amx-bf16-gemm"],
+        _ => ["avx512-vnni-int16-gemv", "amx-bf16-gemm"],
     },
     ..KERNELS
 };
@@ -72,7 +73,6 @@ compiled_for_avx512! {
     norm(x: &[f32], norm: &Norm<'_>, out: &mut [f32]);
     norm_backward::true(x: &[f32], norm: &Norm<'_>, dy: &[f32], dx: &mut [f32]);
     dot::true(a: &[f32], b: &[f32]) -> f32;
-    quantize(x: &[f32], out: QuantRow<'_>);
     unpack_floats(format: Format, rows: Rows<'_>, stride: usize, out: &mut [f32]);
     gemv_floats::true(format: Format, rows: Rows<'_>, x: &Tensor, acc: &mut [f32]);
     silu_mul::true(gate: &mut [f32], up: &[f32]);

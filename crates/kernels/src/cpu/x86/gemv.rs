@@ -1,7 +1,8 @@
 //! Matrix times a few rows (decoding, speculation, several users): bound by reading the weights, so each
 //! block is decoded once and multiplied with all rows.
 //!
-//! 64 products become 16 sums in one VNNI instruction, which are then scaled in f32.
+//! 64 products become 16 sums in one VNNI instruction, which are then scaled in f32. Activations have 16 bits, in two
+//! bytes: the second product costs little beside the reading.
 
 use super::lanes::sum;
 use super::unpack::*;
@@ -28,29 +29,36 @@ unsafe fn by_count<F: Blocks>(rows: Rows<'_>, x: &QuantRows, acc: &mut [f32]) {
     // SAFETY: the caller's.
     unsafe {
         match x.rows {
-            1 => dots::<F, 1>(rows, x, acc),
-            2 => dots::<F, 2>(rows, x, acc),
-            3 => dots::<F, 3>(rows, x, acc),
-            4 => dots::<F, 4>(rows, x, acc),
-            5 => dots::<F, 5>(rows, x, acc),
-            6 => dots::<F, 6>(rows, x, acc),
-            7 => dots::<F, 7>(rows, x, acc),
-            8 => dots::<F, 8>(rows, x, acc),
+            1 => dots::<F, 1, 4>(rows, x, acc),
+            2 => dots::<F, 2, 2>(rows, x, acc),
+            3 => dots::<F, 3, 1>(rows, x, acc),
+            4 => dots::<F, 4, 1>(rows, x, acc),
+            5 => dots::<F, 5, 1>(rows, x, acc),
+            6 => dots::<F, 6, 1>(rows, x, acc),
+            7 => dots::<F, 7, 1>(rows, x, acc),
+            8 => dots::<F, 8, 1>(rows, x, acc),
             n => unreachable!("{n} rows are not few"),
         }
     }
 }
 
-/// `acc[t, r] = Σ_g dx·d · (q · xq) + m · dx·Σxq` over the groups g of weight row r.
+/// `acc[t, r] = dx · Σ_g d · (q · xq) + m · Σxq` over the groups g of weight row r, `R` weight rows at a time.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-unsafe fn dots<F: Blocks, const T: usize>(rows: Rows<'_>, x: &QuantRows, acc: &mut [f32]) {
-    let x: [Row; T] = std::array::from_fn(|t| Row::new::<F>(x, t));
-    for r in 0..rows.count {
+unsafe fn dots<F: Blocks, const T: usize, const R: usize>(rows: Rows<'_>, x: &QuantRows, acc: &mut [f32]) {
+    let mut x_rows = [Row::EMPTY; T];
+    for t in 0..T {
+        x_rows[t] = Row::new::<F>(x, t);
+    }
+    let mut r = 0;
+    while r < rows.count {
         // SAFETY: the caller's.
-        let y = unsafe { dot::<F, T>(rows.row(r), &x) };
-        for t in 0..T {
-            acc[t * rows.count + r] = y[t];
-        }
+        r += unsafe {
+            if rows.count - r >= R {
+                dot::<F, T, R>(&rows, r, &x_rows, acc)
+            } else {
+                dot::<F, T, 1>(&rows, r, &x_rows, acc)
+            }
+        };
     }
 }
 
@@ -58,87 +66,128 @@ unsafe fn dots<F: Blocks, const T: usize>(rows: Rows<'_>, x: &QuantRows, acc: &m
 #[derive(Clone, Copy)]
 struct Row {
     cols: usize,
-    q: *const i8,
-    scale: *const f32,
+    upper: *const i8,
+    lower: *const i8,
+    scale: f32,
     sum: *const f32,
 }
 
 impl Row {
-    fn new<F: Blocks>(x: &QuantRows, t: usize) -> Row {
-        Row { cols: x.cols, q: x.q(t).as_ptr(), scale: x.scale(t).as_ptr(), sum: x.sum(t, F::GROUP).as_ptr() }
-    }
+    const EMPTY: Row =
+        Row { cols: 0, upper: std::ptr::null(), lower: std::ptr::null(), scale: 0.0, sum: std::ptr::null() };
 
-    /// Scales and sums of `count` groups of weights from `group`.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-    unsafe fn scales<F: Blocks>(&self, group: usize, count: usize) -> (__m512, __m512) {
-        let mask = lanes_below(count);
-        // SAFETY: the masks keep loads inside the row.
-        unsafe {
-            let sum = _mm512_maskz_loadu_ps(mask, self.sum.add(group));
-            if F::GROUP == 32 {
-                return (_mm512_maskz_loadu_ps(mask, self.scale.add(group)), sum);
-            }
-            let eight = _mm512_castps256_ps512(_mm256_loadu_ps(self.scale.add(group / 2)));
-            let twice = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
-            (_mm512_permutexvar_ps(twice, eight), sum)
-        }
+    fn new<F: Blocks>(x: &QuantRows, t: usize) -> Row {
+        let sum = x.sum(t, F::GROUP).as_ptr();
+        Row { cols: x.cols, upper: x.q(t).as_ptr(), lower: x.low(t).as_ptr(), scale: x.scale(t)[0], sum }
     }
 }
 
+/// Weight rows `r .. r + R`; returns `R`. What a row adds up, and in which order, does not depend on `T` and `R`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-unsafe fn dot<F: Blocks, const T: usize>(w: &[u8], x: &[Row; T]) -> [f32; T] {
-    let mut acc = [_mm512_setzero_ps(); T];
+unsafe fn dot<F: Blocks, const T: usize, const R: usize>(
+    rows: &Rows<'_>,
+    r: usize,
+    x: &[Row; T],
+    out: &mut [f32],
+) -> usize {
+    let mut acc = [[_mm512_setzero_ps(); T]; R];
+    let mut w: [&[u8]; R] = [&[]; R];
+    for i in 0..R {
+        w[i] = rows.row(r + i);
+    }
     let cols = x[0].cols;
     let pass = 16 * F::GROUP;
     // SAFETY: groups and units lie in the row; half a unit past its end has scale zero.
     unsafe {
         for k in (0..cols / pass * pass).step_by(pass) {
-            one_pass::<F, T>(w, x, k, pass, &mut acc);
+            let scale = scales::<F, T, R>(&w, x, k, pass, &mut acc);
+            // A known number of units, so that the loop is unrolled.
+            for offset in (0..16 * F::GROUP).step_by(64) {
+                let mut q = [_mm512_setzero_si512(); R];
+                for i in 0..R {
+                    q[i] = F::quants(w[i].as_ptr(), (k + offset) / 64);
+                }
+                unit::<F, T, R>(&q, &scale, x, k, offset, &mut acc);
+            }
         }
         if !cols.is_multiple_of(pass) {
-            one_pass::<F, T>(w, x, cols / pass * pass, cols % pass, &mut acc);
+            let k = cols / pass * pass;
+            let scale = scales::<F, T, R>(&w, x, k, cols - k, &mut acc);
+            for offset in (0..cols - k).step_by(64) {
+                let mut q = [_mm512_setzero_si512(); R];
+                for i in 0..R {
+                    q[i] = quants::<F>(w[i], (k + offset) / 64);
+                }
+                unit::<F, T, R>(&q, &scale, x, k, offset, &mut acc);
+            }
         }
     }
-    let mut sums = [0.0; T];
-    for t in 0..T {
-        sums[t] = sum(acc[t]);
+    for i in 0..R {
+        for t in 0..T {
+            out[t * rows.count + r + i] = x[t].scale * sum(acc[i][t]);
+        }
     }
-    sums
+    R
 }
 
-/// Adds the products of up to 16 groups from `k`.
+/// Asks for what comes later, adds the minima of `len` weights from `k`, up to 16 groups, and returns their scales.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-unsafe fn one_pass<F: Blocks, const T: usize>(
-    w: &[u8],
+unsafe fn scales<F: Blocks, const T: usize, const R: usize>(
+    w: &[&[u8]; R],
     x: &[Row; T],
     k: usize,
     len: usize,
-    acc: &mut [__m512; T],
-) {
+    acc: &mut [[__m512; T]; R],
+) -> [__m512; R] {
     let (group, count) = (k / F::GROUP, len / F::GROUP);
-    for line in (k / F::LEN * F::BYTES..(k + len) / F::LEN * F::BYTES).step_by(64) {
-        _mm_prefetch::<_MM_HINT_T0>(w.as_ptr().wrapping_add(line + AHEAD).cast());
-    }
-    // SAFETY: the caller's.
-    unsafe {
-        let (d, m) = F::scales(w.as_ptr(), group, count);
-        let mut scale = [_mm512_setzero_ps(); T];
-        for t in 0..T {
-            let (dx, sx) = x[t].scales::<F>(group, count);
-            scale[t] = _mm512_mul_ps(d, dx);
-            acc[t] = _mm512_fmadd_ps(m, sx, acc[t]);
+    let mut scale = [_mm512_setzero_ps(); R];
+    for i in 0..R {
+        for line in (k / F::LEN * F::BYTES..(k + len) / F::LEN * F::BYTES).step_by(64) {
+            _mm_prefetch::<_MM_HINT_T0>(w[i].as_ptr().wrapping_add(line + AHEAD).cast());
         }
-        for offset in (0..len).step_by(64) {
-            let q = quants::<F>(w, (k + offset) / 64);
-            let lanes = lanes_of::<F>(offset);
+        // SAFETY: the caller's; the mask keeps sums inside the row.
+        unsafe {
+            let (d, m) = F::scales(w[i].as_ptr(), group, count);
+            scale[i] = d;
             for t in 0..T {
-                let xq = _mm512_loadu_si512(x[t].q.add(k + offset).cast());
-                let products = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(_mm512_setzero_si512(), q, xq));
-                acc[t] = _mm512_fmadd_ps(products, _mm512_permutexvar_ps(lanes, scale[t]), acc[t]);
+                let sums = _mm512_maskz_loadu_ps(lanes_below(count), x[t].sum.add(group));
+                acc[i][t] = _mm512_fmadd_ps(m, sums, acc[i][t]);
             }
+        }
+    }
+    scale
+}
+
+/// Adds the products of 64 weights of each row, `offset` behind `k`, whose pass has these scales.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+unsafe fn unit<F: Blocks, const T: usize, const R: usize>(
+    q: &[__m512i; R],
+    scale: &[__m512; R],
+    x: &[Row; T],
+    k: usize,
+    offset: usize,
+    acc: &mut [[__m512; T]; R],
+) {
+    let lanes = lanes_of::<F>(offset);
+    let mut d = [_mm512_setzero_ps(); R];
+    for i in 0..R {
+        d[i] = _mm512_permutexvar_ps(lanes, scale[i]);
+    }
+    for t in 0..T {
+        // SAFETY: the caller's.
+        let (upper, lower) = unsafe {
+            (
+                _mm512_loadu_si512(x[t].upper.add(k + offset).cast()),
+                _mm512_loadu_si512(x[t].lower.add(k + offset).cast()),
+            )
+        };
+        for i in 0..R {
+            let products = _mm512_dpbusd_epi32(_mm512_setzero_si512(), q[i], upper);
+            let products = _mm512_dpbusd_epi32(_mm512_slli_epi32::<8>(products), q[i], lower);
+            acc[i][t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), d[i], acc[i][t]);
         }
     }
 }

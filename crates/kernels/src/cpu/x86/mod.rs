@@ -10,6 +10,7 @@ mod gemm;
 mod gemv;
 mod lanes;
 mod limits;
+mod quantize;
 mod tile;
 mod unpack;
 mod unpack_bf16;

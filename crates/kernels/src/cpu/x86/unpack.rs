@@ -287,6 +287,9 @@ unsafe fn heads<const BYTES: usize>(first: *const u8, count: usize) -> __m512i {
     let words = count * BYTES / 2;
     let mut out = _mm512_setzero_si512();
     for pair in 0..(16 * BYTES).div_ceil(128) {
+        if pair * 64 >= words {
+            break;
+        }
         let (index, mask) = const { &picks::<BYTES>() }[pair];
         // SAFETY: masks keep the loads inside the blocks.
         unsafe {

@@ -25,6 +25,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     norm_backward,
     dot,
     quantize,
+    quantize_few: quantize,
     unpack,
     gemm: gemm::gemm,
     gemv: gemv::gemv,
@@ -42,6 +43,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     rotate,
     widen: floats::widen,
     narrow: floats::narrow,
+    turn,
     dots,
     softmax,
     max_row,
@@ -80,6 +82,7 @@ compiled_here! {
     exp_row(s: &mut [f32], scale: f32, max: &[f32], sum: &mut [f32]) = portable::exp_row::<true>;
     score_grad(s: &mut [f32], ds: &mut [f32], scale: f32, inverse: &[f32], delta: &[f32]) = portable::score_grad;
     rotate(head: &mut [f32], cos: &[f32], sin: &[f32], pairing: Pairing) = portable::rotate;
+    turn(dim: usize, k: &[f32], out: &mut [f32]) = portable::turn;
     dots(dim: usize, q: &[f32], k: &[f32], s: &mut [f32]) = portable::dots::<true>;
     softmax(s: &mut [f32], scale: f32, state: &mut Softmax) -> f32 = portable::softmax::<true>;
 }
