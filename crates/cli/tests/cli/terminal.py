@@ -120,7 +120,7 @@ def unsaved(hone: str, model: str) -> None:
 
 
 def killed(hone: str, model: str) -> None:
-    t = start(hone, model, "--max-tokens", "100000")
+    t = start(hone, model, "--max-tokens", "1500")
     t.type("Tell me everything.\r")
     t.expect("\r\n")
     t.expect(r"\S")
