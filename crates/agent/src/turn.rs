@@ -44,9 +44,8 @@ impl Agent {
             Box::new(FetchPage(self.web.clone())),
             Box::new(Remember(self.rules.clone())),
         ];
-        let offered =
-            |tool: &Box<dyn Tool>| self.settings.tools && (web != WebUse::Off || !tool.reaches_out());
-        all.into_iter().filter(offered).collect()
+        let outside = web != WebUse::Off;
+        all.into_iter().filter(|tool| self.settings.tools && (outside || !tool.reaches_out())).collect()
     }
 }
 

@@ -1,4 +1,5 @@
 //! Judging messages, with an embedder of the test's own and with the real one.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test ends at the first surprise")]
 
 use agent::intent::{Classifier, Intent, evaluate, held_out};
 use knowledge::embed::{EmbedError, Embedder};
@@ -25,7 +26,7 @@ impl Embedder for Letters {
         Ok(texts
             .iter()
             .map(|text| {
-                let mut counts = vec![0.01f32; 26];
+                let mut counts = [0.01f32; 26];
                 text.bytes()
                     .filter(u8::is_ascii_lowercase)
                     .for_each(|b| counts[usize::from(b - b'a')] += 1.0);

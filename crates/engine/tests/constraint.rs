@@ -30,7 +30,7 @@ fn answer(engine: &Engine, form: &Constraint, seed: u64, max_tokens: usize) -> A
         },
         stop: vec![],
         logprobs: None,
-        ignore_eos: seed % 2 == 0,
+        ignore_eos: seed.is_multiple_of(2),
         adapter: None,
     };
     let (sender, events) = mpsc::channel();
@@ -304,7 +304,12 @@ fn tools_in_a_template_are_text() {
     let message = Message { role: "user".into(), content: "hi".into() };
     let tool = json!({"type": "function", "function": {"name": "f", "description": name, name.as_str(): 1}});
     let tokens = template
-        .render_with_tools(&model.tokenizer, std::slice::from_ref(&message), &[tool.clone()], false)
+        .render_with_tools(
+            &model.tokenizer,
+            std::slice::from_ref(&message),
+            std::slice::from_ref(&tool),
+            false,
+        )
         .unwrap();
     assert!(tokens.iter().skip(1).all(|&id| !model.tokenizer.is_control(id)), "{tokens:?}");
     let text = model.tokenizer.decode(&tokens, true);

@@ -71,6 +71,11 @@ fn boundary(before: char, here: char, after: Option<char>) -> bool {
     capital || before.is_numeric() != here.is_numeric() && before != '_'
 }
 
+/// The last place at or before `at` where a text may be cut.
+pub(crate) fn char_boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! `/v1/embeddings` as a client sees it, answered by the real model where it has been fetched.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Tokens and vectors of all-MiniLM-L6-v2 against those of sentence-transformers (`prepare.py` made them).
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test ends at the first surprise")]
 
 use engine::embed::{EmbedError, Options, Precision, TextEncoder};
 use serde::Deserialize;

@@ -1,5 +1,7 @@
 //! Lines of a text, and large ranges of them in parts.
 
+use crate::words::char_boundary;
+
 /// Most bytes of a passage.
 pub(super) const LARGEST: usize = 1800;
 
@@ -91,7 +93,7 @@ fn slices(text: &str, most: usize) -> Vec<&str> {
     let mut slices = Vec::new();
     let mut rest = text;
     while rest.len() > most {
-        let (slice, after) = rest.split_at(rest.floor_char_boundary(most));
+        let (slice, after) = rest.split_at(char_boundary(rest, most));
         slices.push(slice);
         rest = after;
     }

@@ -2,7 +2,7 @@
 
 use super::{Knowledge, KnowledgeError, Progress, Report, Semantic};
 use crate::vectors::Entry;
-use crate::words::words;
+use crate::words::{char_boundary, words};
 use store::index::PassageRow;
 
 /// Passages that are fetched and written at once; sorted by length, so that texts of a batch are alike.
@@ -93,6 +93,6 @@ pub fn embedded_text(passage: &PassageRow) -> String {
             break;
         }
     }
-    text.truncate(text.floor_char_boundary(LONGEST));
+    text.truncate(char_boundary(&text, LONGEST));
     text
 }

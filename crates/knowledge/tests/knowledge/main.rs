@@ -1,4 +1,5 @@
 //! Folders in, passages out: walking, cutting, indexing and searching as a user would.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test ends at the first surprise")]
 
 mod support;
 
