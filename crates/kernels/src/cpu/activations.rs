@@ -32,6 +32,10 @@ pub(crate) struct QuantRows {
 pub(crate) struct QuantRow<'a> {
     pub(crate) q: &'a mut [i8],
     /// Empty where there are many rows.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(dead_code, reason = "two bytes are kept for AVX-512 only")
+    )]
     pub(crate) low: &'a mut [i8],
     pub(crate) scale: &'a mut [f32],
     pub(crate) sum32: &'a mut [f32],
