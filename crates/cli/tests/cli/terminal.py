@@ -41,8 +41,11 @@ class Terminal:
 
     def leave(self) -> int:
         """Waits for the end and returns the exit code."""
-        while self._read(PATIENCE_S):
-            pass
+        until = time.monotonic() + PATIENCE_S
+        while self._read(1):
+            if time.monotonic() > until:
+                os.kill(self.pid, signal.SIGKILL)
+                raise AssertionError(f"it does not end; on the screen: {self.seen!r}")
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
     def _read(self, seconds: float) -> bool:
@@ -115,6 +118,7 @@ def unsaved(hone: str, model: str) -> None:
     t = start(hone, model, "--max-tokens", "6", "--no-save")
     t.type("between us\r")
     t.expect(r"cut off")
+    t.expect("> ")  # what is typed before it may be lost
     t.type(CTRL_D)
     assert t.leave() == 0
 
