@@ -174,9 +174,9 @@ mod tests {
         let teach = |text: &str, scope| store.rules().add(NewRule { scope, ..NewRule::typed(text) }).unwrap();
         teach("everywhere", scope(None, None));
         teach("newer", scope(None, None));
-        teach("project", scope(Some("/work/app"), None));
+        teach("project", scope(Some("/src/app"), None));
         teach("python", scope(None, Some("*.py")));
-        teach("tests", scope(Some("/work/app"), Some("tests/**/*.py")));
+        teach("tests", scope(Some("/src/app"), Some("tests/**/*.py")));
         store.rules().add(NewRule { state: RuleState::Draft, ..NewRule::typed("draft") }).unwrap();
         let files = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
         let ask = |project: Option<&str>, named: &[&str]| {
@@ -184,10 +184,10 @@ mod tests {
             texts(&rules).iter().map(|text| text.to_string()).collect::<Vec<_>>()
         };
         assert_eq!(ask(None, &[]), ["newer", "everywhere"]);
-        assert_eq!(ask(Some("/work/app/web"), &["a.js"]), ["project", "newer", "everywhere"]);
+        assert_eq!(ask(Some("/src/app/web"), &["a.js"]), ["project", "newer", "everywhere"]);
         let all = ["tests", "python", "project", "newer", "everywhere"];
-        assert_eq!(ask(Some("/work/app"), &["tests/unit/a.py"]), all);
-        assert_eq!(ask(Some("/work/application"), &["src/a.py"]), ["python", "newer", "everywhere"]);
+        assert_eq!(ask(Some("/src/app"), &["tests/unit/a.py"]), all);
+        assert_eq!(ask(Some("/src/application"), &["src/a.py"]), ["python", "newer", "everywhere"]);
     }
 
     #[test]
