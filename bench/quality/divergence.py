@@ -4,8 +4,8 @@
 The text is HumanEval's prompts and solutions. The file's weights are written out as f32, and llama.cpp computes
 the exact logits from them (f32 cache, no flash attention). Then both programs read the quantised file, and their
 next-token distributions are compared with the exact ones: mean Kullback-Leibler divergence, and how often the most
-likely token is the same. hone is measured twice: in large batches, and in batches of 8, which the kernels for
-few rows compute.
+likely token is the same. hone is measured twice: as it reads a prompt (batches of 64, whose last 8 tokens give logits),
+and as it answers (batches of 8, which the kernels for few rows compute).
 
 usage: bench/quality/divergence.py [--model GGUF] [--chunks N] [--threads N] [--cache DIR] [--llama DIR] [--no-record]
 """
@@ -79,11 +79,11 @@ def llama_cpp(programs: Path, model: Path, base: Path, threads: int) -> dict:
     return row
 
 
-def hone(model: Path, base: Path, threads: int, batch: int) -> dict:
+def hone(model: Path, base: Path, threads: int, batch: int, last: int) -> dict:
     command = ["cargo", "run", "--release", "-q", "-p", "engine", "--example", "divergence", "--"]
-    command += [str(model), str(base), "--threads", str(threads), "--batch", str(batch)]
+    command += [str(model), str(base), "--threads", str(threads), "--batch", str(batch), "--last", str(last)]
     found = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout)
-    what = f"{batch} tokens at once, {found['device']}"
+    what = f"logits of the last {last} of {batch} tokens, {found['device']}"
     found |= {key: round(found[key], 6) for key in ("mean_kl", "mean_kl_error", "top1_agreement")}
     return {key: found[key] for key in FIELDS if key in found} | {"program": "hone", "what": what}
 
@@ -107,7 +107,7 @@ def main() -> None:
     target = cache / f"{model.stem}.{args.chunks if args.chunks > 0 else 'all'}.logits"
     base = exact(peer.programs, exact_model, text, target, args.threads, args.chunks)
 
-    ours = [hone(model, base, args.threads, batch) for batch in (CONTEXT, 8)]
+    ours = [hone(model, base, args.threads, batch, 8) for batch in (64, 8)]
     rows = [llama_cpp(peer.programs, model, base, args.threads), *ours]
     rows[0]["positions"] = ours[0]["positions"]
     fixed = {"date": datetime.date.today().isoformat(), "commit": compare.commit(), "processor": compare.processor(),

@@ -1,6 +1,6 @@
 //! How far are the logits of this machine's fast device from exact ones?
 //!
-//!     cargo run --release -p engine --example divergence -- MODEL.gguf BASE [--threads N] [--batch N]
+//!     cargo run --release -p engine --example divergence -- MODEL.gguf BASE [--threads N] [--batch N] [--last N]
 //!
 //! BASE is what `llama-perplexity --kl-divergence-base` wrote for the same model in f32, or a text file, whose
 //! exact logits are then computed here (slowly). Prints one JSON object: the mean Kullback-Leibler divergence
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for tokens in base.tokens.clone().chunks_exact(base.context) {
         let first = base.context / 2;
         let rows = first..base.context - 1;
-        let found = logits(&model, &device, tokens, rows.clone(), options.batch);
+        let found = logits(&model, &device, tokens, rows.clone(), (options.batch, options.last));
         let exact = base.next(&model, tokens, rows)?;
         for (found, exact) in found.chunks(model.info.vocab_size).zip(exact.chunks(model.info.vocab_size)) {
             total.add(exact, found);
@@ -47,22 +47,27 @@ struct Options {
     threads: Option<usize>,
     /// Tokens that go through the model at once.
     batch: usize,
+    /// Logits are taken of this many tokens at the end of each batch, as serving does, and batches are laid anew until
+    /// all tokens have been at an end.
+    last: usize,
 }
 
 impl Options {
     fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
         let mut paths = Vec::new();
-        let (mut threads, mut batch) = (None, CHUNK);
+        let (mut threads, mut batch, mut last) = (None, CHUNK, None);
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--threads" => threads = Some(words.next().ok_or("--threads needs a number")?.parse()?),
+                "--last" => last = Some(words.next().ok_or("--last needs a number")?.parse::<usize>()?),
                 "--batch" => batch = words.next().ok_or("--batch needs a number")?.parse::<usize>()?.max(1),
                 path => paths.push(PathBuf::from(path)),
             }
         }
         let [model, base] =
             <[PathBuf; 2]>::try_from(paths).map_err(|_| "usage: divergence MODEL.gguf BASE")?;
-        Ok(Options { model, base, threads, batch })
+        let last = last.unwrap_or(batch).clamp(1, batch);
+        Ok(Options { model, base, threads, batch, last })
     }
 }
 
@@ -104,7 +109,7 @@ impl Base {
     ) -> std::io::Result<Vec<f32>> {
         let vocab = model.info.vocab_size;
         let Some(file) = &mut self.stored else {
-            let mut logits = logits(model, &Reference, tokens, rows, CHUNK);
+            let mut logits = logits(model, &Reference, tokens, rows, (CHUNK, CHUNK));
             logits.chunks_mut(vocab).for_each(log_softmax);
             return Ok(logits);
         };
@@ -122,26 +127,34 @@ impl Base {
     }
 }
 
-/// Logits `[rows, vocab]` of one sequence.
+/// Logits `[rows, vocab]` of one sequence, in batches of `size` tokens of which the `last` give logits.
 fn logits(
     model: &Model,
     device: &dyn Device,
     tokens: &[u32],
     rows: std::ops::Range<usize>,
-    batch: usize,
+    (size, last): (usize, usize),
 ) -> Vec<f32> {
     let mut kv = KvStore::new(model.kv_shape(KvFormat::F16));
     let blocks: Vec<u32> = (0..tokens.len().div_ceil(KV_BLOCK) as u32).collect();
     kv.grow(blocks.len());
-    let (mut scratch, mut all) = (Scratch::default(), Vec::new());
-    for (n, tokens) in tokens.chunks(batch).enumerate() {
-        let start = n * batch;
-        let used = (start + tokens.len()).div_ceil(KV_BLOCK);
-        let spans = [Span { rows: 0..tokens.len(), start, blocks: &blocks[..used] }];
-        let outputs: Vec<usize> = (0..tokens.len()).filter(|row| rows.contains(&(start + row))).collect();
-        let batch = Batch { tokens, spans: &spans, outputs: &outputs, adapters: &[] };
-        let logits = model.forward(device, &batch, &mut kv, &mut scratch, &|| false);
-        all.extend_from_slice(logits.expect("nobody cancels").as_slice());
+    let vocab = model.info.vocab_size;
+    let (mut scratch, mut all) = (Scratch::default(), vec![0.0; rows.len() * vocab]);
+    for first in (last..=size).step_by(last) {
+        let mut start = 0;
+        while start < tokens.len() {
+            let end = tokens.len().min(if start == 0 { first } else { start + size });
+            let spans = [Span { rows: 0..end - start, start, blocks: &blocks[..end.div_ceil(KV_BLOCK)] }];
+            let wanted = rows.start.max(end.saturating_sub(last).max(start))..rows.end.min(end);
+            let outputs: Vec<usize> = wanted.clone().map(|row| row - start).collect();
+            let batch =
+                Batch { tokens: &tokens[start..end], spans: &spans, outputs: &outputs, adapters: &[] };
+            let found = model.forward(device, &batch, &mut kv, &mut scratch, &|| false);
+            let at = wanted.start.saturating_sub(rows.start) * vocab;
+            let found = found.expect("nobody cancels").as_slice();
+            all[at..][..outputs.len() * vocab].copy_from_slice(&found[..outputs.len() * vocab]);
+            start = end;
+        }
     }
     all
 }

@@ -12,6 +12,8 @@ use std::process::{Command, ExitCode};
 
 /// Below this a model cannot be fetched with any comfort.
 const LITTLE_DISK: u64 = 1 << 30;
+/// Bytes free, below which nothing can be learned or fetched any more.
+const FULL_DISK: u64 = 64 << 20;
 
 pub(crate) fn run(app: &App, flags: &Doctor) -> anyhow::Result<ExitCode> {
     let system = sysinfo::System::new_all()?;
@@ -106,10 +108,12 @@ fn disk(home: &Path) -> Finding {
     };
     let finding = Finding::ok("disk", format!("{} are free for {}", bytes(free), home.display()))
         .facts(serde_json::json!({"available_bytes": free}));
-    if free < LITTLE_DISK {
-        return finding.but(State::Wrong, "free some space, or set HONE_HOME to a folder on another disk");
+    let advice = "free some space, or set HONE_HOME to a folder on another disk";
+    match free {
+        ..FULL_DISK => finding.but(State::Wrong, advice),
+        ..LITTLE_DISK => finding.but(State::Note, advice),
+        _ => finding,
     }
-    finding
 }
 
 fn chosen(app: &App, models: &[Installed]) -> Finding {

@@ -119,7 +119,7 @@ fn a_line_without_end_is_refused_in_bounded_memory() {
     let hone = Hone::new();
     hone.ok(&["chats", "list"]);
     let path = hone.folder.path().join("huge.jsonl");
-    fs::File::create(&path).unwrap().set_len(1 << 30).unwrap(); // a hole: zeros, and no room on the disk
+    fs::File::create(&path).unwrap().set_len(640 << 20).unwrap(); // a hole: zeros, and no room on the disk
     let mut command = std::process::Command::new("sh");
     let program = env!("CARGO_BIN_EXE_hone");
     // 512 MiB of address space, of which SQLite and the threads' stacks take a part.

@@ -81,8 +81,8 @@ impl Plan {
             // As many as kernels multiply at once: most items of small matrices, and the least cache of large ones.
             MAX_STRIPS * STRIP
         } else {
-            // About eight items a thread, so that no thread waits long for the last one.
-            (total / (8 * cpu.threads)).next_multiple_of(STRIP).clamp(STRIP, 256)
+            // Long runs of memory are read faster; three items a thread, so that none waits long for the last one.
+            (total / (3 * cpu.threads)).next_multiple_of(STRIP).clamp(STRIP, 1024)
         };
         let items = weights.map(|w| w.rows().div_ceil(step)).sum();
         Plan { needs, step, items, many }

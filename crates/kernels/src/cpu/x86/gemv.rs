@@ -3,6 +3,9 @@
 //!
 //! 64 products become 16 sums in one VNNI instruction, which are then scaled in f32. Activations have 16 bits, in two
 //! bytes: the second product costs little beside the reading.
+//!
+//! Several weight rows are read at once. They lie far apart, so that each is the beginning of a long stream that the
+//! processor fetches ahead by itself; neighbours would be many short ones, which it does not follow.
 
 use super::lanes::sum;
 use super::unpack::*;
@@ -11,9 +14,6 @@ use crate::cpu::FEW_ROWS;
 use crate::cpu::activations::QuantRows;
 use crate::cpu::panel::Rows;
 use std::arch::x86_64::*;
-
-/// Bytes of weights that are asked for ahead of their use: the processor's own prefetch stops at each page.
-const AHEAD: usize = 4096;
 
 /// See `Kernels::gemv`.
 ///
@@ -49,16 +49,14 @@ unsafe fn dots<F: Blocks, const T: usize, const R: usize>(rows: Rows<'_>, x: &Qu
     for t in 0..T {
         x_rows[t] = Row::new::<F>(x, t);
     }
-    let mut r = 0;
-    while r < rows.count {
+    let apart = rows.count / R;
+    for r in 0..apart {
         // SAFETY: the caller's.
-        r += unsafe {
-            if rows.count - r >= R {
-                dot::<F, T, R>(&rows, r, &x_rows, acc)
-            } else {
-                dot::<F, T, 1>(&rows, r, &x_rows, acc)
-            }
-        };
+        unsafe { dot::<F, T, R>(&rows, r, apart, &x_rows, acc) }
+    }
+    for r in apart * R..rows.count {
+        // SAFETY: the caller's.
+        unsafe { dot::<F, T, 1>(&rows, r, 0, &x_rows, acc) }
     }
 }
 
@@ -82,19 +80,21 @@ impl Row {
     }
 }
 
-/// Weight rows `r .. r + R`; returns `R`. What a row adds up, and in which order, does not depend on `T` and `R`.
+/// Weight rows `r`, `r + apart` and so on, `R` of them. What a row adds up, and in which order, does not depend on `T`
+/// and `R`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 unsafe fn dot<F: Blocks, const T: usize, const R: usize>(
     rows: &Rows<'_>,
     r: usize,
+    apart: usize,
     x: &[Row; T],
     out: &mut [f32],
-) -> usize {
+) {
     let mut acc = [[_mm512_setzero_ps(); T]; R];
     let mut w: [&[u8]; R] = [&[]; R];
     for i in 0..R {
-        w[i] = rows.row(r + i);
+        w[i] = rows.row(r + i * apart);
     }
     let cols = x[0].cols;
     let pass = 16 * F::GROUP;
@@ -125,13 +125,12 @@ unsafe fn dot<F: Blocks, const T: usize, const R: usize>(
     }
     for i in 0..R {
         for t in 0..T {
-            out[t * rows.count + r + i] = x[t].scale * sum(acc[i][t]);
+            out[t * rows.count + r + i * apart] = x[t].scale * sum(acc[i][t]);
         }
     }
-    R
 }
 
-/// Asks for what comes later, adds the minima of `len` weights from `k`, up to 16 groups, and returns their scales.
+/// Adds the minima of `len` weights from `k`, up to 16 groups, and returns their scales.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 unsafe fn scales<F: Blocks, const T: usize, const R: usize>(
@@ -144,9 +143,6 @@ unsafe fn scales<F: Blocks, const T: usize, const R: usize>(
     let (group, count) = (k / F::GROUP, len / F::GROUP);
     let mut scale = [_mm512_setzero_ps(); R];
     for i in 0..R {
-        for line in (k / F::LEN * F::BYTES..(k + len) / F::LEN * F::BYTES).step_by(64) {
-            _mm_prefetch::<_MM_HINT_T0>(w[i].as_ptr().wrapping_add(line + AHEAD).cast());
-        }
         // SAFETY: the caller's; the mask keeps sums inside the row.
         unsafe {
             let (d, m) = F::scales(w[i].as_ptr(), group, count);
