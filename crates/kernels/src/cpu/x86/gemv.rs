@@ -49,7 +49,11 @@ unsafe fn dots<F: Blocks, const T: usize, const R: usize>(rows: Rows<'_>, x: &Qu
     for t in 0..T {
         x_rows[t] = Row::new::<F>(x, t);
     }
-    let apart = rows.count / R;
+    let mut apart = rows.count / R;
+    // Streams a multiple of a page apart fall into the same few lines of the cache.
+    if (apart * rows.stride).is_multiple_of(4096) {
+        apart = apart.saturating_sub(1);
+    }
     for r in 0..apart {
         // SAFETY: the caller's.
         unsafe { dot::<F, T, R>(&rows, r, apart, &x_rows, acc) }
