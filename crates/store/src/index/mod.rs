@@ -20,6 +20,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub struct Index {
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
+    /// How many passages had no vector, and in which generation: counting them reads all of both tables.
+    missing: Mutex<Option<(i64, u64)>>,
 }
 
 /// What went wrong with the index.
@@ -65,7 +67,7 @@ impl Index {
         let writer = schema::connect(path).map_err(failed)?;
         schema::prepare(&writer).map_err(failed)?;
         let reader = schema::connect(path).map_err(failed)?;
-        Ok(Index { writer: Mutex::new(writer), reader: Mutex::new(reader) })
+        Ok(Index { writer: Mutex::new(writer), reader: Mutex::new(reader), missing: Mutex::default() })
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {

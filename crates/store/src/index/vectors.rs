@@ -3,6 +3,7 @@
 use super::passages::passage;
 use super::{Index, IndexError, PassageRow};
 use rusqlite::{OptionalExtension, params};
+use std::sync::PoisonError;
 
 impl Index {
     /// Says which embedder's vectors are kept here, and where. Those of another are forgotten.
@@ -22,6 +23,22 @@ impl Index {
 
     /// How many passages have no vector; of one root if it is given.
     pub fn without_vector(&self, root: Option<i64>) -> Result<u64, IndexError> {
+        if root.is_some() {
+            return self.count_without_vector(root);
+        }
+        let generation = self.generation()?;
+        let mut known = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        match *known {
+            Some((then, missing)) if then == generation => Ok(missing),
+            _ => {
+                let missing = self.count_without_vector(None)?;
+                *known = Some((generation, missing));
+                Ok(missing)
+            }
+        }
+    }
+
+    fn count_without_vector(&self, root: Option<i64>) -> Result<u64, IndexError> {
         Ok(self.reader().query_row(
             "SELECT count(*) FROM passage JOIN file ON file.id = file_id
              WHERE (?1 IS NULL OR root_id = ?1) AND passage.id NOT IN (SELECT passage_id FROM vector)",

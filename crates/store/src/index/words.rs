@@ -1,14 +1,18 @@
 //! Finding passages by their words.
 
 use super::{Index, IndexError};
-use rusqlite::params;
+use rusqlite::{Connection, params};
+
+/// A word in more passages than this tells little, and costs a look at each of them.
+const COMMON: i64 = 5_000;
 
 /// Weights of words in the name, the path and the text.
 const WEIGHTS: &str = "4.0, 2.0, 1.0";
 
 impl Index {
     /// The best passages by BM25, best first, that hold any of the words; of one root if it is given. A word is
-    /// letters and digits only.
+    /// letters and digits only. Words in more than [`COMMON`] passages count only where
+    /// no other is found.
     pub fn by_words(
         &self,
         words: &[String],
@@ -18,8 +22,13 @@ impl Index {
         if words.is_empty() {
             return Ok(Vec::new());
         }
-        let quoted: Vec<String> = words.iter().map(|w| format!("\"{}\"", w.replace('"', ""))).collect();
+        let mut quoted: Vec<String> = words.iter().map(|w| format!("\"{}\"", w.replace('"', ""))).collect();
         let reader = self.reader();
+        let telling = telling(&reader, &quoted)?;
+        if telling.contains(&true) {
+            let mut telling = telling.into_iter();
+            quoted.retain(|_| telling.next().unwrap_or(true));
+        }
         let filter = match root {
             Some(_) => {
                 "AND (SELECT root_id FROM passage JOIN file ON file.id = file_id WHERE passage.id = word.rowid) = ?2"
@@ -32,4 +41,11 @@ impl Index {
         let rows = statement.query_map(params![quoted.join(" OR "), root, count as i64], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+}
+
+/// Which words are in a passage, and in at most [`COMMON`].
+fn telling(reader: &Connection, words: &[String]) -> rusqlite::Result<Vec<bool>> {
+    let sql = "SELECT count(*) BETWEEN 1 AND ?2 FROM (SELECT 1 FROM word WHERE word MATCH ?1 LIMIT ?2 + 1)";
+    let mut statement = reader.prepare_cached(sql)?;
+    words.iter().map(|word| statement.query_row(params![word, COMMON], |row| row.get(0))).collect()
 }

@@ -4,6 +4,7 @@
 mod chats;
 mod exchange;
 mod files;
+mod index;
 mod rows;
 
 /// A store in a folder that is deleted in the end.
