@@ -85,6 +85,7 @@ impl Talk {
             judge: rims.clone(),
             judging: Arc::default(),
             index: Arc::new(knowledge::Knowledge::open(&place.folder.path().join("index.db"), None).unwrap()),
+            folders: Vec::new(),
             knowledge: rims.clone(),
             rules: rims.clone(),
             web: rims,
