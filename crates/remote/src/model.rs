@@ -7,7 +7,7 @@ mod wire;
 use crate::key::{Endpoint, EndpointError};
 use crate::out::{self, Answer, Out, OutError};
 use agent::model::{Cancel, End, Heard, Prompt};
-use agent::{Model, ModelError, Origin};
+use agent::{Model, ModelError, Provenance};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Method, Request};
 use std::future::Future;
@@ -138,8 +138,8 @@ impl Model for RemoteModel {
         &self.options.model
     }
 
-    fn origin(&self) -> Origin {
-        Origin::Remote
+    fn origin(&self) -> Provenance {
+        Provenance::Remote
     }
 
     fn window(&self) -> usize {
