@@ -30,8 +30,8 @@ pub(super) struct Chosen {
     pub(super) text: String,
     /// Their ids, or the files that they are from.
     pub(super) ids: Vec<String>,
-    /// Rules for which there was no room.
-    pub(super) left_out: usize,
+    /// Which they are, and for how many there was no room; for people.
+    pub(super) note: Option<String>,
 }
 
 impl Rules {
@@ -42,7 +42,7 @@ impl Rules {
     /// The rules that hold for a question, as far as they fit; the most important come first.
     pub(super) fn choose(&self, question: &str, engine: &Engine) -> anyhow::Result<Chosen> {
         let mut free = engine.context() * SHARE / 100;
-        let mut chosen = Chosen::default();
+        let (mut chosen, mut left_out) = (Chosen::default(), 0);
         for Applying { id, text, .. } in
             applying(&self.store, self.project.as_deref(), &files_named(question))?
         {
@@ -50,7 +50,7 @@ impl Rules {
             let tokens =
                 engine.model().tokenizer.encode(&line, Special::Text).map_or(usize::MAX, |ids| ids.len());
             if tokens > free {
-                chosen.left_out += 1;
+                left_out += 1;
                 continue;
             }
             free -= tokens;
@@ -60,6 +60,14 @@ impl Rules {
         if !chosen.text.is_empty() {
             chosen.text.insert_str(0, "The user taught you these rules. Follow them:\n");
         }
+        chosen.note = match (chosen.ids.is_empty(), left_out) {
+            (true, 0) => None,
+            (true, _) => Some(format!("(no room for {left_out} rules)")),
+            (false, 0) => Some(format!("(rules in the prompt: {})", chosen.ids.join(", "))),
+            (false, _) => {
+                Some(format!("(rules in the prompt: {}; no room for {left_out} more)", chosen.ids.join(", ")))
+            }
+        };
         Ok(chosen)
     }
 

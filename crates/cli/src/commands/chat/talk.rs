@@ -181,13 +181,8 @@ impl Talk<'_> {
             FinishReason::Length => eprintln!("(cut off: the longest answer or the context is reached)"),
             FinishReason::Stop => {}
         }
-        if !rules.ids.is_empty() && !self.app.quiet {
-            let more = if rules.left_out > 0 {
-                format!("; no room for {} more", rules.left_out)
-            } else {
-                String::new()
-            };
-            eprintln!("(rules in the prompt: {}{more})", rules.ids.join(", "));
+        if let Some(note) = rules.note.filter(|_| !self.app.quiet) {
+            eprintln!("{note}");
         }
         self.messages.push(message("assistant", &answer.text));
         Ok(())
