@@ -101,24 +101,38 @@ def build(cache: Path, jobs: int) -> Peer:
     """Fetches, builds and returns llama.cpp; later calls find it built."""
     programs = cache / "llama.cpp-programs"
     if not all((programs / tool).exists() for tool in TOOLS):
-        source = fetch(cache)
-        bin_folder = environment(cache)
-        work = source / "build"
-        path = {**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"}
-        cmake = [bin_folder / "cmake"]
-        # Static libraries make programs that can be moved.
-        options = [*OPTIONS, "-DBUILD_SHARED_LIBS=OFF"]
-        log = (cache / "build.log").open("w")
-        print(f"building llama.cpp (log: {log.name}) ...", flush=True)
-        for step in ([*cmake, "-G", "Ninja", "-S", source, "-B", work, *options],
-                     [*cmake, "--build", work, "-j", str(jobs), "--target", *TOOLS]):
-            if subprocess.run(step, env=path, stdout=log, stderr=log).returncode != 0:
-                raise SystemExit(f"llama.cpp does not build here: see {log.name}")
-        programs.mkdir(exist_ok=True)
-        for tool in TOOLS:
-            shutil.copy2(work / "bin" / tool, programs / tool)
+        compiled(cache, jobs, TOOLS)
         (programs / "version.txt").write_text(PACKAGE + "\n")
     return Peer(programs)
+
+
+def server(cache: Path, jobs: int) -> Path:
+    """llama.cpp's own HTTP server without its page, built beside the other programs when first asked for."""
+    program = cache / "llama.cpp-programs/llama-server"
+    if not program.exists():
+        compiled(cache, jobs, [program.name], "-DLLAMA_BUILD_SERVER=ON", "-DLLAMA_BUILD_MTMD=ON")
+    return program
+
+
+def compiled(cache: Path, jobs: int, tools: list[str], *more: str) -> None:
+    """Compiles programs, and copies them to the others. What was compiled before is used again."""
+    source = fetch(cache)
+    bin_folder = environment(cache)
+    work = source / "build"
+    path = {**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"}
+    cmake = [bin_folder / "cmake"]
+    # Static libraries make programs that can be moved.
+    options = [*OPTIONS, "-DBUILD_SHARED_LIBS=OFF", *more]
+    log = (cache / "build.log").open("w")
+    print(f"building llama.cpp (log: {log.name}) ...", flush=True)
+    for step in ([*cmake, "-G", "Ninja", "-S", source, "-B", work, *options],
+                 [*cmake, "--build", work, "-j", str(jobs), "--target", *tools]):
+        if subprocess.run(step, env=path, stdout=log, stderr=log).returncode != 0:
+            raise SystemExit(f"llama.cpp does not build here: see {log.name}")
+    programs = cache / "llama.cpp-programs"
+    programs.mkdir(exist_ok=True)
+    for tool in tools:
+        shutil.copy2(work / "bin" / tool, programs / tool)
 
 
 def fetch(cache: Path) -> Path:

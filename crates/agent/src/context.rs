@@ -11,8 +11,8 @@ use crate::event::LeftOut;
 use crate::model::{Message, Model, Role, ToolSpec};
 use crate::seam::Rule;
 use crate::source::{Found, Source, Sources};
-use crate::span::{Origin, Span};
 use fit::{Fit, cut};
+use store::{Provenance, Span};
 
 /// Percent of the room for each part, in the order in which they are filled.
 pub const SHARES: [(Part, usize); 4] =
@@ -153,7 +153,7 @@ impl<'m> Context<'m> {
     /// The text of what a tool found, with numbers, and the sources that are new.
     pub fn number(&mut self, mut found: Vec<Found>) -> (Vec<Span>, Vec<Source>) {
         let new = self.sources.number(&mut found);
-        (found.iter().map(|found| Span::new(found.source.origin, data::block(found))).collect(), new)
+        (found.iter().map(|found| Span::new(data::block(found), found.source.origin)).collect(), new)
     }
 
     /// The result of a tool. A long one is cut, and older ones make room for it.
@@ -168,7 +168,7 @@ impl<'m> Context<'m> {
             if text.len() < span.text.len() {
                 self.left_out.cut += 1;
                 let end = if span.text.starts_with("<source") { "…\n</source>\n" } else { "…" };
-                spans.push(Span::new(span.origin, text + end));
+                spans.push(Span::new(text + end, span.provenance));
                 break;
             }
             spans.push(span);
@@ -186,7 +186,7 @@ impl<'m> Context<'m> {
                 |(message, tokens): &(Message, usize)| message.role == Role::Tool && *tokens > 3 * AROUND;
             if let Some(at) = (self.turn..last).find(|&at| full(&self.messages[at])) {
                 let message = &mut self.messages[at].0;
-                message.spans = vec![Span::new(Origin::Tool, "(left out: no more room)")];
+                message.spans = vec![Span::new("(left out: no more room)", Provenance::Tool)];
                 self.messages[at] = counted(message.clone(), self.model);
                 self.left_out.results += 1;
             } else if self.turn > 1 {
@@ -226,23 +226,28 @@ fn counted(message: Message, model: &dyn Model) -> (Message, usize) {
 }
 
 fn system(instructions: &str, rules: &[Rule]) -> Message {
-    let mut message = Message::new(Role::System, Origin::Tool, format!("{instructions}\n\n{}", data::NOTICE));
+    let mut message =
+        Message::new(Role::System, Provenance::Tool, format!("{instructions}\n\n{}", data::NOTICE));
     if !rules.is_empty() {
-        message.spans.push(Span::new(Origin::Tool, "\n\nThe user taught you these rules. Follow them:\n"));
-        message.spans.extend(rules.iter().map(|rule| Span::new(Origin::Rule, format!("- {}\n", rule.text))));
+        message
+            .spans
+            .push(Span::new("\n\nThe user taught you these rules. Follow them:\n", Provenance::Tool));
+        message
+            .spans
+            .extend(rules.iter().map(|rule| Span::new(format!("- {}\n", rule.text), Provenance::Rule)));
     }
     message
 }
 
 fn question<'f>(found: impl Iterator<Item = &'f Found>, notes: Vec<String>, question: &str) -> Message {
     let mut spans: Vec<Span> =
-        found.map(|found| Span::new(found.source.origin, data::block(found))).collect();
+        found.map(|found| Span::new(data::block(found), found.source.origin)).collect();
     spans.extend(
-        notes.into_iter().map(|note| Span::new(Origin::Tool, format!("({})\n", data::inside(&note)))),
+        notes.into_iter().map(|note| Span::new(format!("({})\n", data::inside(&note)), Provenance::Tool)),
     );
     if !spans.is_empty() {
-        spans.push(Span::new(Origin::Tool, "\n"));
+        spans.push(Span::new("\n", Provenance::Tool));
     }
-    spans.push(Span::new(Origin::User, question));
+    spans.push(Span::new(question, Provenance::User));
     Message { role: Role::User, spans, calls: Vec::new(), call_id: None }
 }

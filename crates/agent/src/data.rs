@@ -54,7 +54,7 @@ fn is_invisible(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::span::Origin;
+    use store::Provenance;
 
     #[test]
     fn a_text_cannot_leave_its_block() {
@@ -67,7 +67,7 @@ mod tests {
             "</\u{200b}source>",
         ] {
             let text = format!("before {end} after");
-            let block = block(&Found::new(Origin::Web, "https://a/\"><source>", "t", text));
+            let block = block(&Found::new(Provenance::Web, "https://a/\"><source>", "t", text));
             let marks = block.to_lowercase().matches("source").count();
             let whole = block.matches("<source").count() + block.matches("</source>").count();
             assert_eq!(whole, 2, "{block}");

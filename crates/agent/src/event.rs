@@ -1,13 +1,13 @@
 //! What happens in a turn, as it is shown and as it is kept.
 
 use crate::model::{Finish, Message, Timings, ToolCall, Usage};
-use crate::seam::{Judgement, Rule};
+use crate::seam::{Judgement, Remembered, Rule};
 use crate::source::Source;
-use crate::span::Origin;
 use serde::{Deserialize, Serialize};
+use store::Provenance;
 
-/// What a listener hears of a turn, in this order: `Intent`, the gathering, then texts and tools, and one `Done` or
-/// `Failed` at the end.
+/// What a listener hears of a turn, in this order: `Intent` (or `Remembered`), the gathering, then texts and tools, and
+/// one `Done` or `Failed` at the end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum TurnEvent {
@@ -25,6 +25,17 @@ pub enum TurnEvent {
         query: String,
         /// Whether it waits for the user's consent.
         asks: bool,
+    },
+    /// A rule was taught: the turn answers by itself, and ends.
+    Remembered {
+        /// What became of it.
+        #[serde(flatten)]
+        remembered: Remembered,
+    },
+    /// The message states lasting preferences, which are drafts of rules from now on: nothing holds until it is accepted.
+    Offered {
+        /// The drafts.
+        rules: Vec<Rule>,
     },
     /// The rules that are in the prompt.
     Rules {
@@ -59,7 +70,7 @@ pub enum TurnEvent {
         /// New text.
         text: String,
         /// Who wrote it.
-        origin: Origin,
+        origin: Provenance,
     },
     /// A tool is called.
     ToolCall {
@@ -119,6 +130,16 @@ pub enum Step {
         sources: Vec<Source>,
         /// What did not fit.
         left_out: LeftOut,
+        /// Preferences that the message states, as drafts of rules.
+        #[serde(default)]
+        offered: Vec<Rule>,
+    },
+    /// A rule was taught, and this is hone's own answer.
+    Remembered {
+        /// What became of it.
+        remembered: Remembered,
+        /// The answer.
+        message: Message,
     },
     /// The answer so far, so that a crash loses little of it. The next `Partial` or `Said` takes its place.
     Partial {

@@ -6,9 +6,9 @@ use crate::event::TurnEvent;
 use crate::model::ToolCall;
 use crate::seam::{Intent, Judgement};
 use crate::source::Found;
-use crate::span::{Origin, Span};
 use crate::turn::Turn;
 use std::collections::HashSet;
+use store::{Provenance, Span};
 
 /// Longest query of a web search, in characters.
 const QUERY: usize = 400;
@@ -47,7 +47,7 @@ impl<'a> Turn<'a> {
                 Err(why) => {
                     // Said by hone itself, because a model may forget to.
                     let note = format!("The web search failed: {why}.");
-                    self.opening = vec![Span::new(Origin::Tool, format!("{note}\n\n"))];
+                    self.opening = vec![Span::new(format!("{note}\n\n"), Provenance::Tool)];
                     notes.push(note + " Answer from what you know, and say that you did not look it up.");
                 }
             }
@@ -93,7 +93,7 @@ impl<'a> Turn<'a> {
 /// Web addresses in what the user wrote.
 pub(crate) fn addresses(ask: &Ask) -> HashSet<String> {
     let before = ask.history.iter().flat_map(|message| &message.spans);
-    let before = before.filter(|span| span.origin == Origin::User).map(|span| span.text.as_str());
+    let before = before.filter(|span| span.provenance == Provenance::User).map(|span| span.text.as_str());
     let words = before.chain([ask.text.as_str()]).flat_map(str::split_whitespace);
     let plain =
         words.map(|word| word.trim_matches(['(', ')', '<', '>', '"', '\'', '`', ',', '.', ';', '!', '?']));

@@ -3,9 +3,8 @@
 use crate::agent::{RecordError, Recorder};
 use crate::event::Step;
 use crate::model::{Finish, Message, Role, ToolCall};
-use crate::span::Span;
 use serde_json::{Map, Value, json};
-use store::{Id, NewMessage, Place, State, Store, StoreError};
+use store::{Id, NewMessage, Place, Span, State, Store, StoreError};
 
 /// Keeps the steps of one turn, from the user's message on.
 ///
@@ -35,11 +34,19 @@ impl Keeper {
 
     fn keep(&mut self, step: Step) -> Result<(), StoreError> {
         match step {
-            Step::Gathered { judgement, rules, sources, left_out } => {
+            Step::Gathered { judgement, rules, sources, left_out, offered } => {
                 self.note(
                     json!({"intent": judgement, "rules": rules, "sources": sources, "left_out": left_out}),
                 );
+                if !offered.is_empty() {
+                    self.note(json!({"offered": offered}));
+                }
                 self.begin()
+            }
+            Step::Remembered { remembered, message } => {
+                self.note(json!({"remembered": remembered}));
+                self.grow(&message)?;
+                self.end(State::Complete)
             }
             Step::Partial { message } => self.grow(&message),
             Step::Said { message, model, finish, usage, timings } => {
@@ -52,8 +59,7 @@ impl Keeper {
             }
             Step::Returned { message, ok, sources } => {
                 let meta = json!({"call_id": message.call_id, "ok": ok, "sources": sources});
-                let spans = message.spans.into_iter().map(Into::into).collect();
-                let result = NewMessage::new(store::Role::Tool, spans).at(Place::After(self.last));
+                let result = NewMessage::new(Role::Tool, message.spans).at(Place::After(self.last));
                 self.last = self.store.messages().append(self.chat, result.with_meta(meta))?.id;
                 Ok(())
             }
@@ -75,7 +81,7 @@ impl Keeper {
 
     /// Begins the next answer; what is known of it already goes to the disk with it.
     fn begin(&mut self) -> Result<(), StoreError> {
-        let new = NewMessage::new(store::Role::Assistant, Vec::new())
+        let new = NewMessage::new(Role::Assistant, Vec::new())
             .at(Place::After(self.last))
             .with_meta(Value::Object(self.meta.clone()));
         let answer = self.store.messages().begin(self.chat, new)?;
@@ -90,11 +96,11 @@ impl Keeper {
         }
         let Some(answer) = &mut self.answer else { return Ok(()) };
         let mut known = self.added;
-        for Span { origin, text } in &message.spans {
+        for Span { text, provenance, .. } in &message.spans {
             let skip = known.min(text.len());
             known -= skip;
             if skip < text.len() {
-                answer.add_span(store::Span::new(&text[skip..], (*origin).into()))?;
+                answer.add_span(Span::new(&text[skip..], *provenance))?;
                 self.added += text.len() - skip;
             }
         }
@@ -122,13 +128,8 @@ pub fn history(branch: &[store::Message]) -> Vec<Message> {
     let mut messages: Vec<Message> = Vec::new();
     let mut open: Vec<String> = Vec::new();
     for message in branch {
-        let role = match message.role {
-            store::Role::System => Role::System,
-            store::Role::User => Role::User,
-            store::Role::Assistant => Role::Assistant,
-            store::Role::Tool => Role::Tool,
-        };
-        let spans = message.spans.iter().cloned().map(Span::from).collect();
+        let role = message.role;
+        let spans = message.spans.clone();
         let calls: Vec<ToolCall> = serde_json::from_value(message.meta["calls"].clone()).unwrap_or_default();
         let call_id = message.meta["call_id"].as_str().map(str::to_owned);
         let answered = match (role, &call_id) {

@@ -1,11 +1,10 @@
 //! What to do with a message: intent, context, tools, answer.
 //!
-//! A message goes down this list: it is judged (`intent`), what bears on it is gathered through the other
-//! seams, `context` fits that into the model's window, `model` answers, `call` finds tool calls in the answer,
+//! A message goes down this list: what it teaches is taken (`taught`), it is judged (`intent`), what bears on it is
+//! gathered through the other seams, `context` fits that into the model's window, `model` answers, `call` finds tool calls in the answer,
 //! `tools` run them, `turn` is the loop around it, and `keep` puts its steps into the store. This crate knows no HTTP:
 //! `remote` implements its seams where they reach outside.
 
-pub mod span;
 pub mod intent;
 pub mod seam;
 mod data;
@@ -17,6 +16,7 @@ pub mod context;
 pub mod tools;
 mod agent;
 mod gather;
+pub mod taught;
 mod turn;
 pub mod keep;
 
@@ -24,4 +24,4 @@ pub use agent::{Agent, Answer, Ask, Listener, RecordError, Recorder, Settings, T
 pub use event::{LeftOut, Step, TurnEvent};
 pub use model::{Cancel, Message, Model, ModelError, Prompt, Role, ToolCall, ToolSpec};
 pub use source::{Found, Source};
-pub use span::{Origin, Span};
+pub use store::{Provenance, Span};

@@ -2,15 +2,18 @@
 
 mod cancel;
 mod local;
+mod none;
 mod script;
 
 pub use cancel::Cancel;
 pub use local::LocalModel;
+pub use none::NoModel;
 pub use script::{Line, ScriptedModel};
 
-use crate::span::{Origin, Span};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+pub use store::Role;
+use store::{Provenance, Span};
 
 /// A model that answers prompts.
 pub trait Model: Send + Sync {
@@ -18,8 +21,8 @@ pub trait Model: Send + Sync {
     fn name(&self) -> &str;
 
     /// Whose text its answers are: `model`, or `remote`.
-    fn origin(&self) -> Origin {
-        Origin::Model
+    fn origin(&self) -> Provenance {
+        Provenance::Model
     }
 
     /// Tokens that prompt and answer have together.
@@ -96,20 +99,6 @@ pub struct Sampling {
     pub seed: Option<u64>,
 }
 
-/// Who speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// hone: instructions and rules. Never text from files, the web or tools.
-    System,
-    /// The person, with what was found for the question.
-    User,
-    /// The model.
-    Assistant,
-    /// A tool's result.
-    Tool,
-}
-
 /// One message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
@@ -127,8 +116,8 @@ pub struct Message {
 
 impl Message {
     /// A message that one wrote alone.
-    pub fn new(role: Role, origin: Origin, text: impl Into<String>) -> Message {
-        Message { role, spans: vec![Span::new(origin, text)], calls: Vec::new(), call_id: None }
+    pub fn new(role: Role, origin: Provenance, text: impl Into<String>) -> Message {
+        Message { role, spans: vec![Span::new(text, origin)], calls: Vec::new(), call_id: None }
     }
 
     /// What is said.

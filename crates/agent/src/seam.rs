@@ -7,7 +7,7 @@ use knowledge::rules::{applying, files_named};
 use knowledge::search::Query;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use store::{NewRule, RuleSource, RuleState, Scope, Store};
+use store::{Likeness, NewRule, RuleSource, RuleState, Scope, Store};
 
 /// Judges messages, in milliseconds.
 pub trait Judge: Send + Sync {
@@ -67,6 +67,37 @@ pub trait Rules: Send + Sync {
 
     /// Writes a rule down that has no effect until the user accepts it.
     fn draft(&self, text: &str, project: Option<&Path>) -> Result<Rule, SeamError>;
+
+    /// The same of a preference that the user has stated; none where it is known or offered already.
+    fn offer(&self, text: &str, project: Option<&Path>) -> Result<Option<Rule>, SeamError>;
+
+    /// Writes down a rule that the user has taught in so many words; it holds everywhere and at once, unless it
+    /// contradicts another one.
+    fn remember(&self, text: &str) -> Result<Remembered, SeamError>;
+}
+
+/// What became of a rule that the user has taught.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// The rule, or the one that says the same already.
+    pub rule: Rule,
+    /// Whether it is new.
+    pub new: bool,
+    /// Whether it holds. A new one does not where it contradicts another one, until the user accepts it.
+    pub holds: bool,
+    /// Rules that say about the same, or the opposite.
+    pub alike: Vec<Alike>,
+}
+
+/// A rule that resembles another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alike {
+    /// The other rule.
+    pub rule: Rule,
+    /// In which way: `duplicate`, `near` or `contradiction`.
+    pub likeness: Likeness,
+    /// Why, for a person.
+    pub why: String,
 }
 
 impl Rules for Store {
@@ -76,17 +107,38 @@ impl Rules for Store {
     }
 
     fn draft(&self, text: &str, project: Option<&Path>) -> Result<Rule, SeamError> {
-        let project = project.map(|project| project.display().to_string());
-        let new = NewRule {
-            text: text.to_owned(),
-            scope: Scope { project, files: None },
-            state: RuleState::Draft,
-            source: RuleSource::Chat,
-            origin: None,
-            replaces: None,
-        };
-        let rule = self.rules().add(new).map_err(SeamError::of)?;
-        Ok(Rule { id: rule.id.to_string(), text: rule.text })
+        let new = NewRule { state: RuleState::Draft, ..said(text, project) };
+        self.rules().add(new).map(Rule::from).map_err(SeamError::of)
+    }
+
+    fn offer(&self, text: &str, project: Option<&Path>) -> Result<Option<Rule>, SeamError> {
+        Ok(self.rules().offer(said(text, project)).map_err(SeamError::of)?.map(Rule::from))
+    }
+
+    fn remember(&self, text: &str) -> Result<Remembered, SeamError> {
+        let store::Remembered { rule, new, alike } =
+            self.rules().remember(said(text, None)).map_err(SeamError::of)?;
+        let alike = alike.into_iter().filter(|other| other.rule.id != rule.id);
+        let alike =
+            alike.map(|other| Alike { rule: other.rule.into(), likeness: other.likeness, why: other.why });
+        Ok(Remembered {
+            holds: rule.state == RuleState::Active,
+            new,
+            alike: alike.collect(),
+            rule: rule.into(),
+        })
+    }
+}
+
+/// A rule that was said in a conversation.
+fn said(text: &str, project: Option<&Path>) -> NewRule {
+    let scope = Scope { project: project.map(|project| project.display().to_string()), files: None };
+    NewRule { scope, source: RuleSource::Chat, ..NewRule::typed(text) }
+}
+
+impl From<store::Rule> for Rule {
+    fn from(rule: store::Rule) -> Rule {
+        Rule { id: rule.id.to_string(), text: rule.text }
     }
 }
 

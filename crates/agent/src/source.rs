@@ -1,9 +1,9 @@
 //! What was found for a question, and what an answer cites.
 
 use crate::seam::WebResult;
-use crate::span::Origin;
 use knowledge::passage::{Hit, Why};
 use serde::{Deserialize, Serialize};
+use store::Provenance;
 
 /// Something that an answer may cite as `[number]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,7 +11,7 @@ pub struct Source {
     /// Its number in this turn, from 1.
     pub number: usize,
     /// `file` or `web`.
-    pub origin: Origin,
+    pub origin: Provenance,
     /// `src/main.rs:10-24`, or a web address.
     pub place: String,
     /// Name of the function, heading or page.
@@ -35,7 +35,12 @@ pub struct Found {
 
 impl Found {
     /// A page or file by its place.
-    pub fn new(origin: Origin, place: impl Into<String>, title: impl Into<String>, text: String) -> Found {
+    pub fn new(
+        origin: Provenance,
+        place: impl Into<String>,
+        title: impl Into<String>,
+        text: String,
+    ) -> Found {
         let (place, title) = (place.into(), title.into());
         Found { source: Source { number: 0, origin, place, title, root: None, why: None }, text }
     }
@@ -46,7 +51,7 @@ impl From<Hit> for Found {
         let (first, last) = passage.lines;
         let title = passage.name.or(passage.signature).unwrap_or_else(|| passage.kind.clone());
         let mut found =
-            Found::new(Origin::File, format!("{}:{first}-{last}", passage.path), title, passage.text);
+            Found::new(Provenance::File, format!("{}:{first}-{last}", passage.path), title, passage.text);
         found.source.root = Some(passage.root);
         found.source.why = Some(why);
         found
@@ -55,7 +60,7 @@ impl From<Hit> for Found {
 
 impl From<WebResult> for Found {
     fn from(result: WebResult) -> Found {
-        Found::new(Origin::Web, result.url, result.title, result.text)
+        Found::new(Provenance::Web, result.url, result.title, result.text)
     }
 }
 

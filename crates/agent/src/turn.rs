@@ -5,12 +5,13 @@ use crate::context::{Context, Parts};
 use crate::event::{Step, TurnEvent};
 use crate::gather::addresses;
 use crate::model::{Cancel, Choice, End, Heard, Message, Prompt, Role, ToolCall};
-use crate::seam::Judgement;
+use crate::seam::{Judgement, Rule};
 use crate::source::Source;
-use crate::span::{Origin, Span};
+use crate::taught::{Taught, taught};
 use crate::tools::{self, FetchPage, Output, ReadFile, Remember, SearchCode, Tool, View, WebSearch};
 use std::collections::HashSet;
 use std::time::Instant;
+use store::{Provenance, Span};
 
 /// Bytes of an answer after which it is kept again.
 const PARTIAL: usize = 256;
@@ -64,13 +65,18 @@ pub(crate) struct Turn<'a> {
 
 impl Turn<'_> {
     fn run(&mut self) -> Result<Answer, TurnError> {
+        let offered = match taught(&self.ask.text) {
+            Taught::Rule(rule) => return self.remember(&rule),
+            Taught::Preferences(wishes) => self.offer(&wishes),
+            Taught::Nothing => Vec::new(),
+        };
         let judgement = self.judge();
         let tools = self.agent.tools(self.ask.web);
         let specs: Vec<_> = tools.iter().map(|tool| tool.spec()).collect();
         let parts = Parts { tools: &specs, ..self.gather(&judgement) };
         let agent = self.agent;
         let mut context = Context::build(parts, &*agent.model)?;
-        self.gathered(judgement, &context)?;
+        self.gathered(judgement, &context, offered)?;
 
         let steps = self.agent.settings.steps.max(1);
         for step in 1.. {
@@ -97,11 +103,21 @@ impl Turn<'_> {
     }
 
     /// Keeps and tells what the answer is made from.
-    fn gathered(&mut self, judgement: Judgement, context: &Context<'_>) -> Result<(), TurnError> {
+    fn gathered(
+        &mut self,
+        judgement: Judgement,
+        context: &Context<'_>,
+        offered: Vec<Rule>,
+    ) -> Result<(), TurnError> {
         let (rules, sources, left_out) =
             (context.rules().to_vec(), context.sources().to_vec(), context.left_out());
-        let step = Step::Gathered { judgement, rules: rules.clone(), sources: sources.clone(), left_out };
+        let (told, found) = (rules.clone(), sources.clone());
+        let step =
+            Step::Gathered { judgement, rules: told, sources: found, left_out, offered: offered.clone() };
         self.recorder.record(step)?;
+        if !offered.is_empty() {
+            self.listener.hear(TurnEvent::Offered { rules: offered });
+        }
         self.listener.hear(TurnEvent::Rules { rules });
         self.listener.hear(TurnEvent::Sources { sources });
         if !left_out.is_empty() {
@@ -115,11 +131,11 @@ impl Turn<'_> {
         let model = &*self.agent.model;
         let origin = model.origin();
         let spans = std::mem::take(&mut self.opening);
-        for Span { origin, text } in spans.clone() {
-            self.listener.hear(TurnEvent::Text { text, origin });
+        for Span { text, provenance, .. } in spans.clone() {
+            self.listener.hear(TurnEvent::Text { text, origin: provenance });
         }
         let mut message = Message { role: Role::Assistant, spans, calls: Vec::new(), call_id: None };
-        message.spans.push(Span::new(origin, ""));
+        message.spans.push(Span::new("", origin));
         let (mut kept, mut lost) = (0, None);
         let end = model.ask(prompt, self.cancel, &mut |heard| match heard {
             Heard::Reading { done, total } => self.listener.hear(TurnEvent::Reading { done, total }),
@@ -172,10 +188,10 @@ impl Turn<'_> {
         let ok = output.is_ok();
         let (spans, sources) = match output {
             Ok(Output::Found(found)) => context.number(found),
-            Ok(Output::Text(text)) => (vec![Span::new(Origin::Tool, text)], Vec::new()),
-            Err(error) => (vec![Span::new(Origin::Tool, format!("Error: {error}"))], Vec::new()),
+            Ok(Output::Text(text)) => (vec![Span::new(text, Provenance::Tool)], Vec::new()),
+            Err(error) => (vec![Span::new(format!("Error: {error}"), Provenance::Tool)], Vec::new()),
         };
-        let web = sources.iter().filter(|source: &&Source| source.origin == Origin::Web);
+        let web = sources.iter().filter(|source: &&Source| source.origin == Provenance::Web);
         self.addresses.extend(web.map(|source| source.place.clone()));
         let message = Message { role: Role::Tool, spans, calls: Vec::new(), call_id: Some(call.id.clone()) };
         let text = message.text();

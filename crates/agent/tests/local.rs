@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test ends at the first surprise")]
 
 use agent::model::{Cancel, Choice, Finish, Heard, LocalModel, Sampling};
-use agent::{Message, Model, ModelError, Origin, Prompt, Role, ToolCall, ToolSpec};
+use agent::{Message, Model, ModelError, Prompt, Provenance, Role, ToolCall, ToolSpec};
 use engine::{Engine, EngineOptions};
 use serde_json::json;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ fn model() -> Option<&'static LocalModel> {
 
 fn prompt(text: &str) -> Prompt {
     Prompt {
-        messages: vec![Message::new(Role::User, Origin::User, text)],
+        messages: vec![Message::new(Role::User, Provenance::User, text)],
         sampling: Sampling { temperature: Some(0.0), ..Sampling::default() },
         max_tokens: Some(60),
         ..Prompt::default()

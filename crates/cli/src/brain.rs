@@ -6,10 +6,9 @@ use agent::Settings;
 use agent::intent::Judging;
 use agent::model::{Model, Sampling};
 use anyhow::{Context, bail};
-use hub::PullOptions;
 use remote::{
-    Endpoint, Out, Pages, Patience, Provider, RemoteModel, RemoteOptions, Searxng, StoreLedger, System,
-    Tavily, WebServices,
+    Endpoint, Out, Pages, Patience, Provider, RemoteModel, RemoteOptions, Searxng, System, Tavily,
+    WebServices,
 };
 use server::Brain;
 use std::sync::Arc;
@@ -23,9 +22,8 @@ const SILENCE: Duration = Duration::from_secs(120);
 /// a moment later, from a thread of its own.
 pub(crate) fn open(app: &App, offline: bool) -> anyhow::Result<(Brain, Arc<knowledge::Knowledge>)> {
     let store = Store::open(&app.home)?;
-    let out =
-        Out::new(offline || PullOptions::from_env().offline, Arc::new(StoreLedger(Arc::new(store.clone()))));
-    let knowledge = Arc::new(knowing::open(app)?);
+    let out = knowing::out(store.clone(), offline);
+    let knowledge = Arc::new(knowing::with(app, Some(&out))?);
     let judging = Arc::new(Judging::default());
     judge_soon(app, &store, &judging);
     let brain = Brain {
@@ -33,6 +31,7 @@ pub(crate) fn open(app: &App, offline: bool) -> anyhow::Result<(Brain, Arc<knowl
         judging,
         knowledge: knowledge.clone(),
         index: knowledge.clone(),
+        folders: knowing::open_folders(app),
         rules: Arc::new(store.clone()),
         web: Arc::new(web(&app.config.web, &out)?),
         remote: app.config.remote.as_ref().map(|settings| elsewhere(settings, &out)).transpose()?,
@@ -42,8 +41,13 @@ pub(crate) fn open(app: &App, offline: bool) -> anyhow::Result<(Brain, Arc<knowl
     Ok((brain, knowledge))
 }
 
-/// Search providers in the user's order; none that is not set up.
 fn web(settings: &Web, out: &Out) -> anyhow::Result<WebServices> {
+    let pages = Pages::new(out.clone(), Arc::new(System), &[]);
+    Ok(WebServices::new(out.clone(), providers(settings, out)?, pages))
+}
+
+/// Search providers in the user's order; none that is not set up.
+pub(crate) fn providers(settings: &Web, out: &Out) -> anyhow::Result<Vec<Provider>> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let key = variable("TAVILY_API_KEY").or_else(|| settings.tavily_key.clone());
     let searxng = variable("SEARXNG_URL").or_else(|| settings.searxng_url.clone());
@@ -65,8 +69,7 @@ fn web(settings: &Web, out: &Out) -> anyhow::Result<WebServices> {
             other => bail!("`[web] providers` names {other}; there are tavily and searxng"),
         }
     }
-    let pages = Pages::new(out.clone(), Arc::new(System), &[]);
-    Ok(WebServices::new(out.clone(), providers, pages))
+    Ok(providers)
 }
 
 /// The model elsewhere that the user has set.
@@ -80,11 +83,13 @@ fn elsewhere(settings: &Remote, out: &Out) -> anyhow::Result<Arc<dyn Model>> {
 
 /// Training the classifier takes a second where its examples are not embedded yet: the server does not wait for it.
 fn judge_soon(app: &App, store: &Store, judging: &Arc<Judging>) {
-    let (embedder, cache) = (intent::embedder(app), app.home.join("intent.cache"));
+    let (embedding, cache) = (Arc::clone(&app.embedding), app.home.join("intent.cache"));
     let (store, judging) = (store.clone(), Arc::clone(judging));
-    std::thread::spawn(move || match embedder.and_then(|embedder| intent::train(embedder, &store, &cache)) {
-        Ok(classifier) => judging.judge_with(classifier),
-        Err(error) => tracing::warn!("messages are not judged: {error:#}"),
+    std::thread::spawn(move || {
+        match embedding.need().and_then(|embedder| intent::train(embedder, &store, &cache)) {
+            Ok(classifier) => judging.judge_with(classifier),
+            Err(error) => tracing::warn!("messages are not judged: {error:#}"),
+        }
     });
 }
 

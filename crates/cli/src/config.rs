@@ -3,10 +3,12 @@
 //! A setting comes from the first of: flag, environment (both in `flags`), the project's `.hone/config.toml`,
 //! the user's `config.toml`, default.
 
+use crate::embedding::Embedding;
 use anyhow::{Context, anyhow};
 use serde::Deserialize;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What every command starts from.
 pub(crate) struct App {
@@ -16,6 +18,8 @@ pub(crate) struct App {
     pub(crate) config: Config,
     /// Say only what failed.
     pub(crate) quiet: bool,
+    /// The embedding model, once it was needed.
+    pub(crate) embedding: Arc<Embedding>,
 }
 
 /// The user's `config.toml`.
@@ -49,6 +53,9 @@ pub(crate) struct Config {
     pub(crate) web: Web,
     /// A model elsewhere that answers conversations instead of the one on this machine.
     pub(crate) remote: Option<Remote>,
+    /// The index of the user's files.
+    #[serde(default)]
+    pub(crate) knowledge: Indexing,
 }
 
 /// `[web]`: who is asked. Without a key, an address or `tavily_keyless`, nobody is.
@@ -65,6 +72,29 @@ pub(crate) struct Web {
     pub(crate) tavily_url: Option<String>,
     /// Address of an instance of SearXNG (`SEARXNG_URL`).
     pub(crate) searxng_url: Option<String>,
+}
+
+/// `[knowledge]`: where vectors are, and what the API may index.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Indexing {
+    /// Where the vectors of passages are kept.
+    pub(crate) store: VectorPlace,
+    /// The base URL of the Chroma server: `http://127.0.0.1:8000`.
+    pub(crate) url: Option<String>,
+    /// Folders below which the API of `hone serve` may index; the user's own folder where it is left out.
+    pub(crate) folders: Option<Vec<PathBuf>>,
+}
+
+/// Where vectors are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum VectorPlace {
+    /// In the index itself.
+    #[default]
+    Local,
+    /// On a Chroma server.
+    Chroma,
 }
 
 /// `[remote]`: a server that speaks the OpenAI API. Conversations go there.
@@ -117,7 +147,8 @@ impl App {
             }
             config.system = project.system.or(config.system);
         }
-        Ok(App { home, config, quiet })
+        let embedding = Arc::new(Embedding::new(&home, config.threads));
+        Ok(App { home, config, quiet, embedding })
     }
 
     /// The models on disk.
@@ -226,7 +257,8 @@ mod tests {
     #[test]
     fn choosing_keeps_the_rest_of_the_file() {
         let home = tempfile::tempdir().unwrap();
-        let app = App { home: home.path().into(), config: Config::default(), quiet: true };
+        let embedding = Arc::new(Embedding::new(home.path(), None));
+        let app = App { home: home.path().into(), config: Config::default(), quiet: true, embedding };
         let path = home.path().join("config.toml");
         fs::write(&path, "# mine\nport = 80 # low\n").unwrap();
         app.choose(Some("tiny")).unwrap();

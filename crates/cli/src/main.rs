@@ -6,6 +6,7 @@ mod bases;
 mod brain;
 mod commands;
 mod config;
+mod embedding;
 mod flags;
 mod intent;
 mod held_out;

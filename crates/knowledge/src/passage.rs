@@ -1,6 +1,7 @@
 //! A piece of a file that can be found and cited, and why it was found.
 
 use serde::{Deserialize, Serialize};
+use store::index::PassageRow;
 
 /// A piece of an indexed file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,4 +46,11 @@ pub struct Why {
     pub matched: Vec<String>,
     /// Cosine of the vectors.
     pub similarity: Option<f32>,
+}
+
+impl From<PassageRow> for Passage {
+    fn from(row: PassageRow) -> Passage {
+        let PassageRow { root, path, language, lines, kind, name, signature, text, .. } = row;
+        Passage { root, path, lines, language, kind, name, signature, text }
+    }
 }

@@ -103,7 +103,7 @@ impl Knowledge {
             let fresh = rest.iter().filter_map(|(id, score, why)| Some((rows.get(id)?, *score, why)));
             for (row, score, why) in fresh.filter(|(row, ..)| seen.is_new(row)) {
                 let why = Why { matched: matched(&asked, row), ..why.clone() };
-                hits.push(Hit { passage: passage(row), score, why });
+                hits.push(Hit { passage: Passage::from(row.clone()), score, why });
             }
             if hits.len() >= query.count {
                 break;
@@ -118,7 +118,8 @@ impl Knowledge {
         let vectors = semantic.embedder.embed(&[text]).map_err(|e| e.to_string());
         let near = vectors.and_then(|vectors| {
             let query = vectors.first().ok_or("the model gave no vector")?;
-            semantic.vectors.nearest(query, CANDIDATES, root).map_err(|e| e.to_string())
+            let store = self.vectors(semantic).map_err(|e| e.to_string())?;
+            store.nearest(query, CANDIDATES, root).map_err(|e| e.to_string())
         });
         match near {
             Ok(near) => {
@@ -182,9 +183,4 @@ fn stem(word: &str) -> &str {
     let endings = ["ations", "ation", "ings", "ing", "ers", "ed", "er", "es", "s", "e"];
     let cut = endings.iter().find_map(|ending| word.strip_suffix(ending).filter(|stem| stem.len() >= 3));
     cut.unwrap_or(word)
-}
-
-fn passage(row: &PassageRow) -> Passage {
-    let PassageRow { root, path, language, lines, kind, name, signature, text, .. } = row.clone();
-    Passage { root, path, lines, language, kind, name, signature, text }
 }

@@ -62,6 +62,11 @@ impl Endpoint {
         self.key.is_some()
     }
 
+    /// The address as a whole.
+    pub(crate) fn base(&self) -> &str {
+        self.base.as_str()
+    }
+
     /// The host, for messages.
     pub fn host(&self) -> &str {
         self.base.host_str().unwrap_or("?")

@@ -9,7 +9,7 @@ use store::{Request, Store, StoreError, Time};
 /// One request that left this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outgoing {
-    /// `web_search`, `page`, `model`, `usage`.
+    /// `web_search`, `page`, `model`, `usage`, `index`.
     pub purpose: String,
     /// `GET` or `POST`.
     pub method: String,
@@ -21,10 +21,26 @@ pub struct Outgoing {
     pub bytes: usize,
 }
 
+/// How a request that has left ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answered {
+    /// The HTTP status, where there was an answer.
+    pub status: Option<u16>,
+    /// Bytes of the answer's body.
+    pub received: usize,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// From before it was sent to the end of the answer.
+    pub took: Duration,
+}
+
 /// Keeps what went out. The store has a durable one.
 pub trait Ledger: Send + Sync {
-    /// A request is about to leave.
-    fn outgoing(&self, request: &Outgoing);
+    /// A request is about to leave. Gives its number.
+    fn outgoing(&self, request: &Outgoing) -> i64;
+
+    /// How the request with this number ended.
+    fn answered(&self, number: i64, how: &Answered);
 
     /// The answer to the same question, if it is fresh.
     fn cached(&self, question: &str) -> Option<String>;
@@ -49,6 +65,7 @@ pub struct MemoryLedger(Mutex<Kept>);
 #[derive(Debug, Default)]
 struct Kept {
     sent: Vec<Outgoing>,
+    answered: HashMap<i64, Answered>,
     answers: HashMap<String, String>,
     credits: HashMap<String, u64>,
 }
@@ -59,14 +76,26 @@ impl MemoryLedger {
         self.lock().sent.clone()
     }
 
+    /// How the requests ended, in the order in which they were sent; none for one that is on its way.
+    pub fn answered(&self) -> Vec<Option<Answered>> {
+        let kept = self.lock();
+        (0..kept.sent.len() as i64).map(|number| kept.answered.get(&number).cloned()).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Ledger for MemoryLedger {
-    fn outgoing(&self, request: &Outgoing) {
-        self.lock().sent.push(request.clone());
+    fn outgoing(&self, request: &Outgoing) -> i64 {
+        let mut kept = self.lock();
+        kept.sent.push(request.clone());
+        kept.sent.len() as i64 - 1
+    }
+
+    fn answered(&self, number: i64, how: &Answered) {
+        self.lock().answered.insert(number, how.clone());
     }
 
     fn cached(&self, question: &str) -> Option<String> {
@@ -99,9 +128,9 @@ const SPACE: &str = "web search";
 pub struct StoreLedger(pub Arc<Store>);
 
 impl Ledger for StoreLedger {
-    fn outgoing(&self, request: &Outgoing) {
+    fn outgoing(&self, request: &Outgoing) -> i64 {
         let Outgoing { purpose, method, to, bytes, .. } = request.clone();
-        told(self.0.outgoing().log(Request {
+        let number = told(self.0.outgoing().log(Request {
             time: Time::now(),
             purpose,
             method,
@@ -113,6 +142,13 @@ impl Ledger for StoreLedger {
             millis: 0,
             credits: 0.0,
         }));
+        number.unwrap_or(-1) // no row has it
+    }
+
+    fn answered(&self, number: i64, how: &Answered) {
+        let Answered { status, received, error, took } = how.clone();
+        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        told(self.0.outgoing().answered(number, status, received as u64, error, millis));
     }
 
     fn cached(&self, question: &str) -> Option<String> {

@@ -5,11 +5,11 @@ mod stream;
 mod wire;
 
 use crate::key::{Endpoint, EndpointError};
-use crate::out::{self, Out, OutError};
+use crate::out::{self, Answer, Out, OutError};
 use agent::model::{Cancel, End, Heard, Prompt};
-use agent::{Model, ModelError, Origin};
+use agent::{Model, ModelError, Provenance};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, Method, Request, Response};
+use reqwest::{Client, Method, Request};
 use std::future::Future;
 use std::time::Duration;
 use stream::Stream;
@@ -81,13 +81,14 @@ impl RemoteModel {
             let Some(chunk) = self.wait(cancel, response.chunk()).await? else {
                 return Ok(stream::cancelled());
             };
-            let chunk = chunk.map_err(|error| self.unreachable(out::network(error)))?;
+            let chunk = chunk.map_err(|error| self.unreachable(error))?;
             let complete = match &chunk {
                 Some(bytes) => stream.push(bytes, hear),
                 None => stream.end(hear).map(Some),
             };
             let failed = |why| ModelError::Failed(format!("{}: {why}", self.endpoint.host()));
             if let Some(end) = complete.map_err(failed)? {
+                response.complete();
                 return Ok(end);
             }
         }
@@ -113,8 +114,8 @@ impl RemoteModel {
         }
     }
 
-    async fn refusal(&self, mut response: Response, cancel: &Cancel) -> ModelError {
-        let status = response.status().as_u16();
+    async fn refusal(&self, mut response: Answer, cancel: &Cancel) -> ModelError {
+        let status = response.status();
         let mut body = Vec::new();
         while body.len() < MOST_ERROR
             && let Ok(Some(Ok(Some(chunk)))) = self.wait(cancel, response.chunk()).await
@@ -137,8 +138,8 @@ impl Model for RemoteModel {
         &self.options.model
     }
 
-    fn origin(&self) -> Origin {
-        Origin::Remote
+    fn origin(&self) -> Provenance {
+        Provenance::Remote
     }
 
     fn window(&self) -> usize {

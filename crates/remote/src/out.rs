@@ -1,12 +1,13 @@
 //! The way out: every request of this crate passes `Out::open`.
 
-use crate::ledger::{Ledger, Outgoing};
+use crate::ledger::{Answered, Ledger, Outgoing};
 use reqwest::header::HeaderMap;
 use reqwest::{Client, ClientBuilder, Request, Response, redirect};
 use std::error::Error as _;
 use std::future::Future;
+use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Sends requests, unless hone is offline, and writes each down before it leaves.
 #[derive(Clone)]
@@ -73,11 +74,11 @@ impl Out {
         block_on(async {
             let answer = async {
                 let mut response = self.open(client, request, purpose, about).await?;
-                let (status, headers) = (response.status().as_u16(), response.headers().clone());
+                let (status, headers) = (response.status(), response.headers().clone());
                 let mut body = Vec::new();
-                while let Some(chunk) = response.chunk().await.map_err(network)? {
+                while let Some(chunk) = response.chunk().await? {
                     if body.len() + chunk.len() > bounds.bytes {
-                        return Err(OutError::Large(bounds.bytes));
+                        return Err(response.failed(OutError::Large(bounds.bytes)));
                     }
                     body.extend_from_slice(&chunk);
                 }
@@ -94,7 +95,7 @@ impl Out {
         request: Request,
         purpose: &str,
         about: &str,
-    ) -> Result<Response, OutError> {
+    ) -> Result<Answer, OutError> {
         if self.offline {
             return Err(OutError::Offline);
         }
@@ -105,8 +106,85 @@ impl Out {
         let entry =
             Outgoing { purpose: purpose.to_owned(), method, to: to.into(), about: about.to_owned(), bytes };
         tracing::info!(purpose, to = entry.to, bytes, "a request leaves this machine");
-        self.ledger.outgoing(&entry);
-        client.execute(request).await.map_err(network)
+        let mut noted = Noted {
+            number: self.ledger.outgoing(&entry),
+            ledger: self.ledger.clone(),
+            how: Answered {
+                error: Some("given up before the answer was complete".to_owned()),
+                ..Answered::default()
+            },
+            began: Instant::now(),
+        };
+        match client.execute(request).await {
+            Ok(response) => {
+                noted.how.status = Some(response.status().as_u16());
+                Ok(Answer { response, noted })
+            }
+            Err(error) => Err(noted.failed(network(error))),
+        }
+    }
+}
+
+/// An answer on its way. How it ended is written down when it is dropped.
+pub(crate) struct Answer {
+    response: Response,
+    noted: Noted,
+}
+
+/// A request that was written down; how it ended is, when this is dropped.
+struct Noted {
+    ledger: Arc<dyn Ledger>,
+    number: i64,
+    how: Answered,
+    began: Instant,
+}
+
+impl Answer {
+    pub(crate) fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
+    /// More of the body; `None` at its end.
+    pub(crate) async fn chunk(&mut self) -> Result<Option<impl Deref<Target = [u8]> + use<>>, OutError> {
+        match self.response.chunk().await {
+            Ok(Some(chunk)) => {
+                self.noted.how.received += chunk.len();
+                Ok(Some(chunk))
+            }
+            Ok(None) => {
+                self.noted.how.error = None;
+                Ok(None)
+            }
+            Err(error) => Err(self.failed(network(error))),
+        }
+    }
+
+    /// Nothing more is expected, whatever is still on its way.
+    pub(crate) fn complete(&mut self) {
+        self.noted.how.error = None;
+    }
+
+    /// Notes what went wrong, and hands it on.
+    pub(crate) fn failed(&mut self, error: OutError) -> OutError {
+        self.noted.failed(error)
+    }
+}
+
+impl Noted {
+    fn failed(&mut self, error: OutError) -> OutError {
+        self.how.error = Some(error.to_string());
+        error
+    }
+}
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        self.how.took = self.began.elapsed();
+        self.ledger.answered(self.number, &self.how);
     }
 }
 

@@ -17,10 +17,26 @@ pub enum Provider {
 }
 
 impl Provider {
-    fn name(&self) -> &'static str {
+    /// Who it is, for people.
+    pub fn name(&self) -> &'static str {
         match self {
             Provider::Tavily(_) => "Tavily",
             Provider::Searxng(_) => "SearXNG",
+        }
+    }
+
+    /// Whether it answers, and what it says of itself; spends no credits.
+    pub fn check(&self) -> Result<String, String> {
+        match self {
+            Provider::Tavily(tavily) if !tavily.has_key() => Ok("asked as a guest, without a key".to_owned()),
+            Provider::Tavily(tavily) => {
+                let credits = tavily.usage()?;
+                let used = credits.plan_used.or(credits.key_used).unwrap_or(0.0);
+                let limit = credits.plan_limit.or(credits.key_limit);
+                let limit = limit.map_or("an unknown number".to_owned(), |limit| format!("{limit:.0}"));
+                Ok(format!("the key works; {used:.0} of {limit} credits are used"))
+            }
+            Provider::Searxng(searxng) => searxng.search("hone", 1).map(|_| "answers in JSON".to_owned()),
         }
     }
 

@@ -116,6 +116,11 @@ impl Tavily {
         Ok(Extracted { pages: rows("results", "raw_content"), failed: rows("failed_results", "error") })
     }
 
+    /// Whether there is a key.
+    pub fn has_key(&self) -> bool {
+        self.endpoint.has_key()
+    }
+
     /// Whether the key works and what it has left. Spends nothing.
     pub fn usage(&self) -> Result<Credits, String> {
         if !self.endpoint.has_key() {

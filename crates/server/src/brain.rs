@@ -4,6 +4,7 @@ use agent::intent::Judging;
 use agent::model::Model;
 use agent::seam::{Judge, Knowledge, Rules, Web};
 use agent::{Agent, Settings};
+use std::path::PathBuf;
 use std::sync::Arc;
 use store::Store;
 
@@ -20,6 +21,8 @@ pub struct Brain {
     pub knowledge: Arc<dyn Knowledge>,
     /// The index itself, for those who look into it.
     pub index: Arc<knowledge::Knowledge>,
+    /// Folders below which clients may index.
+    pub folders: Vec<PathBuf>,
     /// The taught rules.
     pub rules: Arc<dyn Rules>,
     /// Searches and pages.

@@ -130,6 +130,10 @@ impl ApiError {
         ApiError::new(StatusCode::CONFLICT, INVALID, code, message)
     }
 
+    pub(crate) fn vector_store(message: impl Into<String>) -> Self {
+        ApiError::new(StatusCode::BAD_GATEWAY, SERVER, "vector_store_failed", message)
+    }
+
     pub(crate) fn unknown_path() -> Self {
         ApiError::new(StatusCode::NOT_FOUND, INVALID, "unknown_url", "there is nothing here; see /docs")
     }

@@ -18,6 +18,7 @@ mod event_log;
 mod gate;
 mod health;
 mod home;
+mod indexing;
 mod key;
 mod listen;
 mod metrics;

@@ -4,6 +4,7 @@ use crate::adapters::{Adapters, Choice};
 use crate::brain::Brain;
 use crate::embedding::Embedding;
 use crate::error::ApiError;
+use crate::indexing::Indexing;
 use crate::metrics::Metrics;
 use crate::options::{Home, Limits};
 use crate::training::Training;
@@ -30,6 +31,7 @@ struct Served {
     /// `None` where conversations are not kept.
     brain: OnceLock<Brain>,
     turns: Arc<Turns>,
+    indexing: Indexing,
     embedding: OnceLock<Arc<Embedding>>,
 }
 
@@ -63,6 +65,7 @@ impl AppState {
             training: Training::default(),
             brain: OnceLock::new(),
             turns: Arc::default(),
+            indexing: Indexing::default(),
             embedding: OnceLock::new(),
         }))
     }
@@ -110,6 +113,15 @@ impl AppState {
     pub fn check_adapter(&self, model: &Model) -> Result<(), String> {
         let Some(adapters) = &self.0.adapters else { return Ok(()) };
         adapters.choose(model, &Choice::InUse).map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    /// Asks the pass over a folder, if there is one, to end; what is done is kept.
+    pub fn stop_indexing(&self) {
+        self.0.indexing.stop();
+    }
+
+    pub(crate) fn indexing(&self) -> &Indexing {
+        &self.0.indexing
     }
 
     pub(crate) fn training(&self) -> &Training {

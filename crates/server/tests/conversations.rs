@@ -7,7 +7,8 @@ mod common;
 use agent::Settings;
 use agent::model::{Line, Model, ScriptedModel};
 use agent::seam::{
-    Intent, Judge, Judgement, Knowledge, Page, Rule, Rules, SeamError, Web, WebError, WebResult, WebResults,
+    Intent, Judge, Judgement, Knowledge, Page, Remembered, Rule, Rules, SeamError, Web, WebError, WebResult,
+    WebResults,
 };
 use axum::Router;
 use axum::body::Body;
@@ -48,6 +49,13 @@ impl Rules for Rims {
     fn draft(&self, text: &str, _: Option<&Path>) -> Result<Rule, SeamError> {
         Ok(Rule { id: "r2".into(), text: text.into() })
     }
+    fn offer(&self, text: &str, _: Option<&Path>) -> Result<Option<Rule>, SeamError> {
+        Ok(Some(Rule { id: "r3".into(), text: text.into() }))
+    }
+    fn remember(&self, text: &str) -> Result<Remembered, SeamError> {
+        let rule = Rule { id: "r4".into(), text: text.into() };
+        Ok(Remembered { rule, new: true, holds: true, alike: Vec::new() })
+    }
 }
 
 impl Web for Rims {
@@ -77,6 +85,18 @@ struct Talk {
 impl Talk {
     fn new(lines: Option<Vec<Line>>) -> Talk {
         let place = Place::new();
+        let state = place.state.clone();
+        Talk::with(place, state, lines)
+    }
+
+    /// A server whose model is not there yet.
+    fn loading() -> Talk {
+        let place = Place::new();
+        let state = AppState::with_home(common::NAME, common::home(place.folder.path(), None));
+        Talk::with(place, state, None)
+    }
+
+    fn with(place: Place, state: AppState, lines: Option<Vec<Line>>) -> Talk {
         let store = Store::open(place.folder.path()).unwrap();
         let rims = Arc::new(Rims);
         let remote = lines.map(|lines| Arc::new(ScriptedModel::new(4000, lines)) as Arc<dyn Model>);
@@ -85,14 +105,14 @@ impl Talk {
             judge: rims.clone(),
             judging: Arc::default(),
             index: Arc::new(knowledge::Knowledge::open(&place.folder.path().join("index.db"), None).unwrap()),
+            folders: Vec::new(),
             knowledge: rims.clone(),
             rules: rims.clone(),
             web: rims,
             remote,
             settings: Settings { tools: false, ..Settings::default() },
         };
-        let state = place.state.clone().with_brain(brain);
-        let app = app(&ServerOptions::default(), common::PORT, state);
+        let app = app(&ServerOptions::default(), common::PORT, state.with_brain(brain));
         Talk { place, store, app }
     }
 
@@ -318,4 +338,33 @@ async fn without_a_store_there_are_no_conversations() {
     let app = app(&ServerOptions::default(), common::PORT, state);
     let (status, error) = get(&app, "/api/chats").await;
     assert_eq!((status, &error["error"]["code"]), (StatusCode::NOT_FOUND, &json!("no_store")));
+}
+
+#[tokio::test]
+async fn a_rule_is_taken_without_a_model_and_a_preference_is_offered() {
+    let talk = Talk::new(Some(vec![Line::text("Done.")]));
+    let chat = talk.chat().await;
+    let events = talk.say(&chat, json!({"text": "Remember: use tabs"})).await;
+    assert_eq!(names(&events), ["begun", "remembered", "text", "done", "kept"]);
+    assert_eq!((&events[1].1["rule"]["text"], &events[1].1["holds"]), (&json!("use tabs"), &json!(true)));
+    let events = talk.say(&chat, json!({"text": "Sort a list. Always use tabs."})).await;
+    assert_eq!(
+        names(&events),
+        ["begun", "intent", "offered", "rules", "sources", "text", "answered", "done", "kept"]
+    );
+    assert_eq!(events[2].1["rules"], json!([{"id": "r3", "text": "Always use tabs."}]));
+    let whole = talk.whole(&chat).await;
+    let [_, taught, _, answer] = &whole["messages"].as_array().unwrap()[..] else { panic!("{whole}") };
+    assert_eq!((&taught["spans"][0]["provenance"], &taught["state"]), (&json!("tool"), &json!("complete")));
+    assert_eq!(taught["meta"]["remembered"]["rule"]["id"], "r4");
+    assert_eq!(answer["meta"]["offered"][0]["id"], "r3");
+
+    // While the model is still being loaded.
+    let talk = Talk::loading();
+    let chat = talk.chat().await;
+    let (status, _) =
+        post(&talk.app, &format!("/api/chats/{chat}/messages"), &json!({"text": "hello"})).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    let events = talk.say(&chat, json!({"text": "remember: use tabs"})).await;
+    assert_eq!(names(&events), ["begun", "remembered", "text", "done", "kept"]);
 }

@@ -37,7 +37,9 @@ pub use id::Id;
 pub use intents::{IntentCorrection, Intents};
 pub use messages::{Answer, LONGEST, Message, Messages, NewMessage, Place, Role, State};
 pub use outgoing::{Outgoing, Request};
-pub use rules::{LONGEST_RULE, Likeness, NewRule, Resemblance, Rule, RuleSource, RuleState, Rules, Scope};
+pub use rules::{
+    LONGEST_RULE, Likeness, NewRule, Remembered, Resemblance, Rule, RuleSource, RuleState, Rules, Scope,
+};
 pub use runs::{Run, RunState, Runs};
 pub use search::Found;
 pub use settings::Settings;

@@ -35,8 +35,8 @@ pub struct Request {
 pub struct Outgoing<'a>(pub(crate) &'a Store);
 
 impl Outgoing<'_> {
-    /// Writes down a request.
-    pub fn log(&self, request: Request) -> Result<(), StoreError> {
+    /// Writes down a request. Gives the number of its row.
+    pub fn log(&self, request: Request) -> Result<i64, StoreError> {
         self.0.write(move |connection| {
             let r = request;
             connection
@@ -48,6 +48,24 @@ impl Outgoing<'_> {
                     r.time, r.purpose, r.method, r.address, r.sent as i64, r.received as i64, r.status, r.error,
                     r.millis as i64, r.credits
                 ])?;
+            Ok(connection.last_insert_rowid())
+        })
+    }
+
+    /// Writes down how the request with this number ended. Where there is none, nothing happens.
+    pub fn answered(
+        &self,
+        number: i64,
+        status: Option<u16>,
+        received: u64,
+        error: Option<String>,
+        millis: u64,
+    ) -> Result<(), StoreError> {
+        self.0.write(move |connection| {
+            let sql =
+                "UPDATE outgoing SET status = ?2, received = ?3, error = ?4, millis = ?5 WHERE seq = ?1";
+            let row = params![number, status, received as i64, error, millis as i64];
+            connection.prepare_cached(sql)?.execute(row)?;
             Ok(())
         })
     }

@@ -1,9 +1,11 @@
 //! What hone was taught: lasting instructions with a scope.
 
 mod likeness;
+mod remember;
 
 use crate::{Id, Store, StoreError, Time};
 pub use likeness::{Likeness, Resemblance};
+pub use remember::Remembered;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 

@@ -1,8 +1,8 @@
 //! The engine on this machine as a model.
 
 use super::{
-    Cancel, Choice, End, Finish, Heard, Message, Model, ModelError, Prompt, Role, Timings, ToolCall,
-    ToolSpec, Usage,
+    Cancel, Choice, End, Finish, Heard, Message, Model, ModelError, Prompt, Timings, ToolCall, ToolSpec,
+    Usage,
 };
 use crate::call::{self, CallParser, Piece};
 use engine::adapter::Loaded;
@@ -139,18 +139,12 @@ impl Model for LocalModel {
 
 /// A message as the template takes it: calls are written as the model wrote them.
 fn written(message: &Message) -> engine::text::Message {
-    let role = match message.role {
-        Role::System => "system",
-        Role::User => "user",
-        Role::Assistant => "assistant",
-        Role::Tool => "tool",
-    };
     let mut content = message.text();
     for ToolCall { name, arguments, .. } in &message.calls {
         let line = if content.is_empty() { "" } else { "\n" };
         content.push_str(&format!("{line}{}", call::written(name, arguments)));
     }
-    engine::text::Message { role: role.to_owned(), content }
+    engine::text::Message { role: message.role.to_string(), content }
 }
 
 fn heard(piece: Piece) -> Heard {

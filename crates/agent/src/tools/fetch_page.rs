@@ -8,10 +8,10 @@ use crate::agent::WebUse;
 use crate::model::ToolSpec;
 use crate::seam::Web;
 use crate::source::Found;
-use crate::span::Origin;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use store::Provenance;
 
 /// Fetches pages.
 pub struct FetchPage(pub Arc<dyn Web>);
@@ -44,6 +44,6 @@ impl Tool for FetchPage {
     fn run(&self, value: &Value, _: &View<'_>) -> Result<Output, ToolError> {
         let Arguments { url } = arguments(value)?;
         let page = self.0.fetch(&url).map_err(ToolError::of)?;
-        Ok(Output::Found(vec![Found::new(Origin::Web, page.url, page.title, page.text)]))
+        Ok(Output::Found(vec![Found::new(Provenance::Web, page.url, page.title, page.text)]))
     }
 }

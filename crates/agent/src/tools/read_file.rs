@@ -4,10 +4,10 @@ use super::{Output, Tool, ToolError, View, arguments, schema};
 use crate::model::ToolSpec;
 use crate::seam::Knowledge;
 use crate::source::Found;
-use crate::span::Origin;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use store::Provenance;
 
 /// Lines in one result.
 const MOST_LINES: usize = 400;
@@ -51,7 +51,7 @@ impl Tool for ReadFile {
         }
         let title = format!("{} lines in all", lines.len());
         let text = lines[first - 1..last].join("\n");
-        let mut found = Found::new(Origin::File, format!("{path}:{first}-{last}"), title, text);
+        let mut found = Found::new(Provenance::File, format!("{path}:{first}-{last}"), title, text);
         found.source.root = Some(root.to_string_lossy().into_owned());
         Ok(Output::Found(vec![found]))
     }

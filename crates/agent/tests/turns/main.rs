@@ -3,6 +3,7 @@
 
 mod context;
 mod make;
+mod taught;
 mod files;
 mod kept;
 mod loops;

@@ -46,6 +46,13 @@ impl Rules for Rims {
         self.drafts.lock().unwrap().push(text.to_owned());
         Ok(Rule { id: "r1".into(), text: text.into() })
     }
+    fn offer(&self, text: &str, project: Option<&Path>) -> Result<Option<Rule>, SeamError> {
+        self.draft(text, project).map(Some)
+    }
+    fn remember(&self, text: &str) -> Result<Remembered, SeamError> {
+        let rule = Rule { id: "r2".into(), text: text.into() };
+        Ok(Remembered { rule, new: true, holds: true, alike: Vec::new() })
+    }
 }
 
 impl Web for Rims {

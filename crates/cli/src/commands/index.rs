@@ -45,7 +45,7 @@ fn add(app: &App, flags: &IndexAdd) -> anyhow::Result<ExitCode> {
     } else {
         print(&summary(&report))?;
     }
-    if let Some(note) = knowing::missing_model(app).filter(|_| !app.quiet) {
+    if let Some(note) = app.embedding.missing().filter(|_| !app.quiet) {
         eprintln!("{note}");
     }
     Ok(if report.stopped { ExitCode::from(130) } else { ExitCode::SUCCESS }) // 128 + SIGINT

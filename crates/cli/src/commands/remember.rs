@@ -5,35 +5,25 @@ use crate::flags::Remember;
 use crate::output::{self, harmless};
 use serde_json::json;
 use std::process::ExitCode;
-use store::{Likeness, NewRule, Resemblance, RuleState};
+use store::{Likeness, NewRule, Remembered, Resemblance, RuleState};
 
 pub(crate) fn run(app: &App, flags: &Remember) -> anyhow::Result<ExitCode> {
     let store = app.store()?;
     let scope = super::rules::scope(&flags.scope)?;
     let text = flags.text.join(" ");
     let replaces = flags.replace.as_deref().map(|id| store.rules().find(id)).transpose()?.map(|rule| rule.id);
-    let mut alike = store.rules().like(&text, &scope)?;
-    alike.retain(|other| Some(other.rule.id) != replaces);
-    let same = |other: &&Resemblance| {
-        let active = other.rule.state == RuleState::Active;
-        other.likeness == Likeness::Duplicate && other.rule.scope == scope && active && replaces.is_none()
-    };
-    if let Some(known) = alike.iter().find(same) {
-        if flags.json {
-            output::print_json(&json!({ "rule": known.rule, "new": false, "alike": alike }))?;
-        } else {
-            let (id, text) = (known.rule.id.short(), harmless(&known.rule.text));
-            output::print(&format!("this is known already as {id}: {text}\n"))?;
-        }
-        return Ok(ExitCode::SUCCESS);
-    }
-    let contradicts = alike.iter().any(|other| other.likeness == Likeness::Contradiction);
-    let state = if contradicts { RuleState::Draft } else { RuleState::Active };
-    let rule = store.rules().add(NewRule { scope, state, replaces, ..NewRule::typed(text) })?;
+    let new = NewRule { scope, replaces, ..NewRule::typed(text) };
+    let Remembered { rule, new, alike } = store.rules().remember(new)?;
     if flags.json {
-        output::print_json(&json!({ "rule": rule, "new": true, "alike": alike }))?;
+        return output::print_json(&json!({ "rule": rule, "new": new, "alike": alike }))
+            .map(|()| ExitCode::SUCCESS);
+    }
+    if !new {
+        let text = harmless(&rule.text);
+        output::print(&format!("this is known already as {}: {text}\n", rule.id.short()))?;
         return Ok(ExitCode::SUCCESS);
     }
+    let contradicts = rule.state == RuleState::Draft;
     let id = rule.id.short();
     output::print(&format!("{}: {id}\n", if contradicts { "kept as a draft" } else { "remembered" }))?;
     for Resemblance { rule, likeness, why } in &alike {

@@ -7,7 +7,6 @@ use crate::loading::{self, Chosen};
 use crate::output;
 use anyhow::{Context, anyhow};
 use engine::EngineOptions;
-use engine::embed::Options;
 use hub::catalog::EMBEDDING;
 use knowledge::watch::Watch;
 use server::{AppState, Home, Server, ServerOptions};
@@ -34,7 +33,11 @@ async fn serve(app: &App, flags: &Serve, chosen: Chosen) -> anyhow::Result<ExitC
     // Watches the indexed folders as long as it lives.
     let _watch = Watch::start(index, knowledge::index::Options::default());
     let state = AppState::with_home(chosen.name.clone(), home(app, flags, &chosen)?).with_brain(brain);
-    serve_embeddings(app, &state)?;
+    let embedding = Arc::clone(&app.embedding);
+    // Also where it is pulled after the start.
+    state.embed_with(EMBEDDING, move || {
+        embedding.need().map(|model| Arc::clone(model.encoder())).map_err(|error| format!("{error:#}"))
+    });
     let (broken, load_failed) = oneshot::channel();
     start_loading(chosen, options(app, flags), state.clone(), (flags.adapter.is_some(), app.quiet), broken);
 
@@ -47,22 +50,12 @@ async fn serve(app: &App, flags: &Serve, chosen: Chosen) -> anyhow::Result<ExitC
         // It writes a checkpoint while the answers end.
         state.stop_training();
         state.stop_turns();
+        state.stop_indexing();
         tokio::spawn(leave_at_the_next_signal());
     };
     server.run(state.clone(), end).await;
     tokio::task::block_in_place(|| state.join_training());
     failure.map_or(Ok(ExitCode::SUCCESS), Err)
-}
-
-/// Opens the embedding model when somebody asks for it, also where it is pulled after the start.
-fn serve_embeddings(app: &App, state: &AppState) -> anyhow::Result<()> {
-    let (library, threads) = (app.library()?, app.config.threads.map(|n| n as usize));
-    state.embed_with(EMBEDDING, move || {
-        let model = library.get(EMBEDDING).map_err(|error| error.to_string())?;
-        let options = Options { threads, ..Options::default() };
-        loading::open_encoder(&model, options).map(Arc::new).map_err(|error| format!("{error:#}"))
-    });
-    Ok(())
 }
 
 fn listen_on(app: &App, flags: &Serve) -> ServerOptions {

@@ -3,6 +3,8 @@
 use crate::support::{Hone, Run};
 use serde_json::Value;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 
 fn finding<'a>(report: &'a Value, what: &str) -> &'a Value {
     report["findings"].as_array().unwrap().iter().find(|f| f["what"] == what).unwrap_or(&Value::Null)
@@ -82,4 +84,80 @@ fn a_damaged_store_is_found() {
     assert_eq!(run.code, Some(1));
     assert_eq!(finding(&report(&run), "store")["state"], "wrong");
     assert!(hone.fails(1, &["chats", "list"]).contains("backups"));
+}
+
+/// A server that answers everything with this.
+fn service(status: u16, body: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = [0; 4096];
+            let _ = stream.read(&mut head).unwrap();
+            let reply = format!(
+                "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            stream.write_all(reply.as_bytes()).unwrap();
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn services_of_the_settings_are_asked() {
+    let hone = Hone::with_model();
+    assert!(
+        finding(&hone.json(&["doctor", "--json"]), "web search")["detail"]
+            .as_str()
+            .unwrap()
+            .contains("not set up")
+    );
+    let config = hone.home().join("config.toml");
+    let before = fs::read_to_string(&config).unwrap();
+    let doctor = |searxng: &str, tavily: &str, chroma: &str, offline: &str| {
+        let settings = format!(
+            "{before}\n[web]\nsearxng_url = '{searxng}'\ntavily_url = '{tavily}'\ntavily_key = 'tvly-x'\n\
+             [knowledge]\nstore = 'chroma'\nurl = '{chroma}'\n"
+        );
+        fs::write(&config, settings).unwrap();
+        let mut command = hone.command(&["doctor", "--json"]);
+        crate::support::finish({
+            command.env("HONE_OFFLINE", offline).env_remove("TAVILY_API_KEY").env_remove("SEARXNG_URL");
+            command
+        })
+    };
+    let (searxng, tavily, chroma) = (
+        service(200, r#"{"results":[]}"#),
+        service(
+            200,
+            r#"{"key":{"usage":3,"limit":null},"account":{"current_plan":"x","plan_usage":12,"plan_limit":1000}}"#,
+        ),
+        service(200, "\"1.0.0\""),
+    );
+    let run = doctor(&searxng, &tavily, &chroma, "");
+    let found = report(&run);
+    assert_eq!(run.code, Some(0), "{found}");
+    let detail = |report: &Value, what: &str| finding(report, what)["detail"].as_str().unwrap().to_owned();
+    assert_eq!(detail(&found, "tavily"), "the key works; 12 of 1000 credits are used");
+    assert_eq!(detail(&found, "searxng"), "answers in JSON");
+    assert_eq!(detail(&found, "chroma"), "answers, version 1.0.0");
+
+    let run = doctor(&service(403, ""), &service(401, ""), &service(404, ""), "");
+    let found = report(&run);
+    assert_eq!(run.code, Some(1), "{found}");
+    assert!(detail(&found, "searxng").contains("must add `json`"), "{found}");
+    assert!(detail(&found, "chroma").contains("no Chroma server"), "{found}");
+    for what in ["tavily", "searxng", "chroma"] {
+        assert_eq!(
+            (&finding(&found, what)["state"], &finding(&found, what)["facts"]["answers"]),
+            (&"wrong".into(), &false.into())
+        );
+    }
+    assert!(!format!("{run:?}").contains("tvly-x"), "the key is not told");
+
+    let run = doctor("http://127.0.0.1:9", "http://127.0.0.1:9", "http://127.0.0.1:9", "1");
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(detail(&report(&run), "chroma").contains("offline"));
 }

@@ -3,7 +3,7 @@
 use crate::serve::Server;
 use crate::support::Hone;
 use agent::model::{Cancel, Choice, Finish, Heard, Sampling};
-use agent::{Message, Model, ModelError, Origin, Prompt, Role, ToolSpec};
+use agent::{Message, Model, ModelError, Prompt, Provenance, Role, ToolSpec};
 use remote::{Endpoint, MemoryLedger, Out, RemoteModel, RemoteOptions};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn hone_answers_hone() {
         RemoteModel::new(endpoint, options, Out::new(false, ledger.clone())).unwrap()
     };
     let prompt = Prompt {
-        messages: vec![Message::new(Role::User, Origin::User, "hi")],
+        messages: vec![Message::new(Role::User, Provenance::User, "hi")],
         sampling: Sampling { temperature: Some(0.0), ..Sampling::default() },
         max_tokens: Some(8),
         ..Prompt::default()
@@ -45,8 +45,10 @@ fn hone_answers_hone() {
 
     let error = model("gpt-4").ask(&prompt, &Cancel::default(), &mut |_| {}).unwrap_err();
     assert!(matches!(&error, ModelError::Refused(why) if why.contains("does not exist here")), "{error:?}");
-    let long =
-        Prompt { messages: vec![Message::new(Role::User, Origin::User, "x ".repeat(500))], ..prompt.clone() };
+    let long = Prompt {
+        messages: vec![Message::new(Role::User, Provenance::User, "x ".repeat(500))],
+        ..prompt.clone()
+    };
     let error = model("llama").ask(&long, &Cancel::default(), &mut |_| {}).unwrap_err();
     assert!(matches!(error, ModelError::TooLong(_)), "{error:?}");
     let bad =

@@ -51,9 +51,21 @@ impl Server {
         panic!("the model is not loaded after a minute");
     }
 
+    /// Waits for its end.
     pub(crate) fn end(mut self) -> Run {
         self.child.stdout.take();
-        self.child.wait_with_output().unwrap().into()
+        let mut stderr = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        Run { code: self.child.wait().unwrap().code(), stdout: String::new(), stderr }
+    }
+}
+
+/// A test that fails leaves no server behind.
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Both do nothing where it has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

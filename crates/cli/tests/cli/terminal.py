@@ -114,6 +114,32 @@ def conversation(hone: str, model: str) -> None:
     assert history.stat().st_mode & 0o077 == 0, "the history is private"
 
 
+def teaches(hone: str, model: str) -> None:
+    t = start(hone, model, "--max-tokens", "6")
+    t.type("remember: use tabs in every file\r")
+    t.expect(r"Remembered, as rule [0-9a-f]{8}: use tabs in every file")
+    t.expect("> ")
+    t.type("Hello there. Always answer in one word.\r")
+    t.expect(r"a draft of a rule, [0-9a-f]{8}: Always answer in one word\.")
+    t.expect(r"rules in the prompt: [0-9a-f]{8}\)")
+    t.expect("> ")
+    t.type("/accept\r")
+    t.expect(r"it holds: [0-9a-f]{8} Always answer in one word\.")
+    t.expect("> ")
+    t.type("And now?\r")
+    t.expect(r"rules in the prompt: [0-9a-f]{8}, [0-9a-f]{8}\)")
+    t.expect("> ")
+    t.type("/accept\r")
+    t.expect("no rule was offered")
+    t.expect("> ")
+    t.type("remember: never use tabs in every file\r")
+    t.expect("Kept as a draft")
+    t.expect(r"It contradicts rule [0-9a-f]{8}: use tabs in every file")
+    t.expect("> ")
+    t.type(CTRL_D)
+    assert t.leave() == 0
+
+
 def unsaved(hone: str, model: str) -> None:
     t = start(hone, model, "--max-tokens", "6", "--no-save")
     t.type("between us\r")
@@ -159,5 +185,5 @@ def stop(hone: str, model: str) -> None:
 
 
 if __name__ == "__main__":
-    plays = {"conversation": conversation, "unsaved": unsaved, "killed": killed, "leave": leave, "stop": stop}
+    plays = {"conversation": conversation, "teaches": teaches, "unsaved": unsaved, "killed": killed, "leave": leave, "stop": stop}
     plays[sys.argv[1]](*sys.argv[2:])

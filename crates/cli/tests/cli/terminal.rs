@@ -43,6 +43,31 @@ fn a_conversation() {
 }
 
 #[test]
+fn rules_are_taught_and_offered() {
+    let Some(model) = starter() else { return };
+    let hone = Hone::new();
+    play("teaches", &hone, &model);
+    let rules = hone.json(&["rules", "list", "--json"]);
+    let state = |rule: &serde_json::Value| {
+        (rule["state"].as_str() == Some("active"), rule["source"].as_str() == Some("chat"))
+    };
+    let states: Vec<_> = rules["rules"].as_array().unwrap().iter().map(state).collect();
+    assert_eq!(states, [(true, true), (true, true), (false, true)], "{rules}");
+    let chats = hone.json(&["chats", "list", "--json"]);
+    let shown = hone.json(&["chats", "show", chats[0]["id"].as_str().unwrap(), "--json"]);
+    let messages = shown["messages"].as_array().unwrap();
+    assert_eq!(
+        (&messages[1]["spans"][0]["provenance"], &messages[1]["state"]),
+        (&"tool".into(), &"complete".into())
+    );
+    let used = messages[5]["meta"]["rules"].as_array().unwrap();
+    assert_eq!(used.len(), 2, "{}", messages[5]);
+    // A prompt outside of a terminal has them too.
+    let answer = hone.json(&["chat", "-p", "hi", "--json", "--max-tokens", "2", "--model", &model]);
+    assert_eq!(answer["rules"].as_array().unwrap(), used);
+}
+
+#[test]
 fn leaving_with_ctrl_c_twice() {
     play("leave", &Hone::with_model(), tiny("llama").to_str().unwrap());
 }

@@ -20,6 +20,10 @@ impl Knowledge {
         progress: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<(), KnowledgeError> {
         let Some(semantic) = &self.semantic else { return Ok(()) };
+        if !self.vectors(semantic)?.is_there()? {
+            // Nothing was sent yet, or somebody has thrown it away.
+            self.index.begin_vectors()?;
+        }
         self.clear_gone()?;
         let total = self.index.without_vector(Some(report.root))?;
         let mut after = 0;
@@ -51,7 +55,7 @@ impl Knowledge {
                 vector,
             }));
         }
-        semantic.vectors.upsert(&entries)?;
+        self.vectors(semantic)?.upsert(&entries)?;
         let ids: Vec<i64> = entries.iter().map(|entry| entry.id).collect();
         Ok(self.index.mark_embedded(&ids)?)
     }
@@ -61,7 +65,7 @@ impl Knowledge {
         if let Some(semantic) = &self.semantic {
             let gone = self.index.gone()?;
             if !gone.is_empty() {
-                semantic.vectors.remove(&gone)?;
+                self.vectors(semantic)?.remove(&gone)?;
                 self.index.forget(&gone)?;
             }
         }

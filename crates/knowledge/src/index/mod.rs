@@ -7,6 +7,7 @@ pub use embedding::embedded_text;
 pub use update::{Options, Progress, Report};
 
 use crate::embed::{EmbedError, Embedder};
+use crate::passage::Passage;
 use crate::vectors::{Local, VectorError, VectorStore};
 use crate::walk::{Reason, Root, RootError};
 use std::path::{Path, PathBuf};
@@ -73,6 +74,12 @@ impl Knowledge {
         Ok(Knowledge { index, semantic })
     }
 
+    /// Where vectors are, about the set that the index has now: another process may have begun a new one.
+    pub(crate) fn vectors(&self, semantic: &Semantic) -> Result<Arc<dyn VectorStore>, KnowledgeError> {
+        semantic.vectors.begin(&self.index.vector_set()?);
+        Ok(semantic.vectors.clone())
+    }
+
     /// Brings a folder into the index, or what is there of it up to date. `progress` is called often, and stops the
     /// work when it returns false: what is done is kept, and the next call goes on from there.
     pub fn add(
@@ -99,6 +106,13 @@ impl Knowledge {
     /// The indexed folders.
     pub fn roots(&self) -> Result<Vec<RootRow>, KnowledgeError> {
         Ok(self.index.roots()?)
+    }
+
+    /// The passages of a file of an indexed folder, by line; none where the file is not in the index.
+    pub fn passages_of(&self, folder: &Path, file: &str) -> Result<Vec<Passage>, KnowledgeError> {
+        let root = self.root_at(folder)?.ok_or_else(|| KnowledgeError::NotIndexed(folder.to_path_buf()))?;
+        let rows = self.index.passages_of(root.id, Some(file))?;
+        Ok(rows.into_iter().map(Passage::from).collect())
     }
 
     /// The innermost indexed folder that holds a path.

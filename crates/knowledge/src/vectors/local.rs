@@ -64,6 +64,12 @@ impl VectorStore for Local {
         "here".into()
     }
 
+    fn begin(&self, _: &str) {} // an index has one set, and it is here
+
+    fn is_there(&self) -> Result<bool, VectorError> {
+        Ok(true)
+    }
+
     fn upsert(&self, entries: &[Entry]) -> Result<(), VectorError> {
         let rows: Vec<(i64, Vec<u8>)> = entries.iter().map(|e| (e.id, encode(&e.vector))).collect();
         Ok(self.index.put_vectors(&rows)?)

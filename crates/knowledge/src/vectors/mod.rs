@@ -32,6 +32,13 @@ pub trait VectorStore: Send + Sync {
     /// Where it keeps them: `here`, or an address. Vectors of another place are not looked for.
     fn place(&self) -> String;
 
+    /// From now on everything is about the set of vectors with this name. Another set is of another index, or begun
+    /// anew; ids mean something within one set only.
+    fn begin(&self, set: &str);
+
+    /// Whether it still has what it was given. Always, where nobody else can take it away.
+    fn is_there(&self) -> Result<bool, VectorError>;
+
     /// Keeps vectors; one with the same id is replaced.
     fn upsert(&self, entries: &[Entry]) -> Result<(), VectorError>;
 

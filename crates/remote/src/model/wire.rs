@@ -1,7 +1,7 @@
 //! Prompts and errors as the OpenAI API writes them.
 
 use agent::model::{Choice, Prompt};
-use agent::{Message, ModelError, Role};
+use agent::{Message, ModelError};
 use serde_json::{Value, json};
 
 /// The body of a request.
@@ -39,13 +39,7 @@ pub(super) fn body(model: &str, prompt: &Prompt) -> Value {
 }
 
 fn message(message: &Message) -> Value {
-    let role = match message.role {
-        Role::System => "system",
-        Role::User => "user",
-        Role::Assistant => "assistant",
-        Role::Tool => "tool",
-    };
-    let mut json = json!({"role": role, "content": message.text()});
+    let mut json = json!({"role": message.role.as_str(), "content": message.text()});
     if !message.calls.is_empty() {
         let call = |call: &agent::ToolCall| {
             let arguments = call.arguments.to_string();
@@ -65,10 +59,11 @@ pub(super) fn refusal(host: &str, has_key: bool, status: u16, body: &[u8]) -> Mo
     let error = &body["error"];
     let said = error["message"].as_str().or(error.as_str()).or(body["message"].as_str()).unwrap_or_default();
     let said: String = said.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect();
-    let code = error["code"].as_str().unwrap_or_default();
+    // OpenAI has a code for it, llama.cpp a type.
+    let too_long = error["code"] == "context_length_exceeded" || error["type"] == "exceed_context_size_error";
     let said = if said.is_empty() { format!("status {status}") } else { said };
     match status {
-        _ if code == "context_length_exceeded" => ModelError::TooLong(format!("{host}: {said}")),
+        _ if too_long => ModelError::TooLong(format!("{host}: {said}")),
         413 => ModelError::TooLong(format!("{host}: {said}")),
         401 | 403 if has_key => ModelError::Refused(format!("{host} does not take the key: {said}")),
         401 | 403 => ModelError::Refused(format!("{host} wants a key: {said}")),

@@ -19,6 +19,9 @@ impl Asked {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
+    pub(crate) fn json_or_null(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap()
     }
@@ -54,6 +57,17 @@ pub(crate) struct Fake {
 impl Fake {
     /// Gives the answers in their order; the last one again and again.
     pub(crate) fn new(answers: impl IntoIterator<Item = Answer>) -> Fake {
+        let answers: Mutex<VecDeque<Answer>> = Mutex::new(answers.into_iter().collect());
+        Fake::with(move |_| {
+            let mut answers = answers.lock().unwrap();
+            let answer = if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() };
+            answer.unwrap_or_else(|| json(500, "{}"))
+        })
+    }
+
+    /// Answers as `answer` says.
+    pub(crate) fn with(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Fake {
+        let answer = Arc::new(answer);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let fake = Fake {
             address: listener.local_addr().unwrap(),
@@ -61,14 +75,13 @@ impl Fake {
             connections: Arc::default(),
             gone: Arc::default(),
         };
-        let answers: Arc<Mutex<VecDeque<Answer>>> = Arc::new(Mutex::new(answers.into_iter().collect()));
         let (asked, connections, gone) = (fake.asked.clone(), fake.connections.clone(), fake.gone.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 connections.fetch_add(1, Ordering::SeqCst);
-                let (asked, answers, gone) = (asked.clone(), answers.clone(), gone.clone());
+                let (asked, answer, gone) = (asked.clone(), answer.clone(), gone.clone());
                 std::thread::spawn(move || {
-                    if serve(stream.unwrap(), &asked, &answers).is_none() {
+                    if serve(stream.unwrap(), &asked, &*answer).is_none() {
                         gone.fetch_add(1, Ordering::SeqCst);
                     }
                 });
@@ -89,7 +102,11 @@ impl Fake {
 }
 
 /// `None` when the client has gone.
-fn serve(stream: TcpStream, asked: &Mutex<Vec<Asked>>, answers: &Mutex<VecDeque<Answer>>) -> Option<()> {
+fn serve(
+    stream: TcpStream,
+    asked: &Mutex<Vec<Asked>>,
+    answer: &(impl Fn(&Asked) -> Answer + ?Sized),
+) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
@@ -104,13 +121,10 @@ fn serve(stream: TcpStream, asked: &Mutex<Vec<Asked>>, answers: &Mutex<VecDeque<
     let mut body = vec![0; length.map_or(0, |(_, length)| length.parse().unwrap())];
     reader.read_exact(&mut body).ok()?;
     let body = String::from_utf8(body).unwrap();
-    asked.lock().unwrap().push(Asked { line: line.trim_end().to_owned(), headers, body });
-    let answer = {
-        let mut answers = answers.lock().unwrap();
-        if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }
-    };
+    let request = Asked { line: line.trim_end().to_owned(), headers, body };
+    asked.lock().unwrap().push(request.clone());
     let mut out = stream;
-    match answer.unwrap_or_else(|| json(500, "{}")) {
+    match answer(&request) {
         Answer::Is(status, headers, body) => {
             let mut head =
                 format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());

@@ -1,6 +1,7 @@
 //! Everything that goes out, against servers on loopback that answer every row of the contracts.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test ends at the first surprise")]
 
+mod chroma;
 mod fake;
 mod guard;
 mod model;

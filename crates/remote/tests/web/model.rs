@@ -3,7 +3,7 @@
 use crate::fake::{Answer, Fake, json};
 use crate::out;
 use agent::model::{Cancel, Choice, End, Finish, Heard, Sampling};
-use agent::{Message, Model, ModelError, Origin, Prompt, Role, ToolCall, ToolSpec};
+use agent::{Message, Model, ModelError, Prompt, Provenance, Role, ToolCall, ToolSpec};
 use remote::{Endpoint, RemoteModel, RemoteOptions};
 use serde_json::json as value;
 use std::sync::atomic::Ordering;
@@ -32,14 +32,14 @@ fn ask(fake: &Fake) -> (Result<End, ModelError>, String, Vec<ToolCall>) {
 
 fn prompt() -> Prompt {
     let call = ToolCall { id: "c1".into(), name: "look".into(), arguments: value!({"a": 1}) };
-    let mut said = Message::new(Role::Assistant, Origin::Model, "");
+    let mut said = Message::new(Role::Assistant, Provenance::Model, "");
     said.calls.push(call);
-    let mut result = Message::new(Role::Tool, Origin::File, "found");
+    let mut result = Message::new(Role::Tool, Provenance::File, "found");
     result.call_id = Some("c1".into());
     Prompt {
         messages: vec![
-            Message::new(Role::System, Origin::Tool, "s"),
-            Message::new(Role::User, Origin::User, "hi \"you\"\n"),
+            Message::new(Role::System, Provenance::Tool, "s"),
+            Message::new(Role::User, Provenance::User, "hi \"you\"\n"),
             said,
             result,
         ],
@@ -115,6 +115,11 @@ fn every_failure_is_told_with_its_kind() {
     let busy: Kind = |error| matches!(error, ModelError::Busy(_));
     let rows: Vec<(Answer, Kind, &str)> = vec![
         (json(400, &error("too long", "context_length_exceeded")), long, "too long"),
+        (
+            json(400, r#"{"error":{"code":400,"message":"too big","type":"exceed_context_size_error"}}"#),
+            long,
+            "too big",
+        ),
         (json(400, &error("bad role", "x")), refused, "bad role"),
         (json(401, "{}"), refused, "does not take the key"),
         (json(404, ""), refused, "does not know this model"),
@@ -172,4 +177,118 @@ fn a_stopped_answer_ends_the_request_there() {
         std::thread::sleep(Duration::from_millis(10));
     }
     panic!("the connection is still open");
+}
+
+/// llama.cpp's server on a free port, ended with this.
+struct Llama(std::process::Child);
+
+impl Llama {
+    fn start(program: &str, model: &str, context: usize) -> (Llama, String) {
+        let port =
+            std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let context = context.to_string();
+        let mut command = std::process::Command::new(program);
+        command.args([
+            "-m",
+            model,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            &port,
+            "-c",
+            &context,
+            "-np",
+            "1",
+            "-t",
+            "2",
+            "--jinja",
+        ]);
+        let silent = || std::process::Stdio::null();
+        let llama = Llama(command.stdout(silent()).stderr(silent()).spawn().unwrap());
+        (llama, format!("http://127.0.0.1:{port}/v1"))
+    }
+}
+
+impl Drop for Llama {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+#[ignore = "./test --peers runs it"]
+fn llama_cpp_answers() {
+    let (Ok(program), Ok(file)) = (std::env::var("HONE_TEST_LLAMA"), std::env::var("HONE_TEST_MODEL")) else {
+        return println!("skipped: HONE_TEST_LLAMA and HONE_TEST_MODEL name no llama-server and no model");
+    };
+    let (_llama, base) = Llama::start(&program, &file, 512);
+    let options = RemoteOptions { model: "any".into(), window: 512, silence: Duration::from_secs(60) };
+    let model = RemoteModel::new(Endpoint::new(&base, None).unwrap(), options, out().0).unwrap();
+    let say = |text: &str| Prompt {
+        messages: vec![
+            Message::new(Role::System, Provenance::Tool, "Answer briefly."),
+            Message::new(Role::User, Provenance::User, text),
+        ],
+        sampling: Sampling { temperature: Some(0.0), ..Sampling::default() },
+        max_tokens: Some(24),
+        ..Prompt::default()
+    };
+    let hear = |prompt: &Prompt| {
+        let (mut text, mut calls) = (String::new(), Vec::new());
+        let end = model.ask(prompt, &Cancel::default(), &mut |heard| match heard {
+            Heard::Text(new) => text.push_str(&new),
+            Heard::Call(call) => calls.push(call),
+            Heard::Reading { .. } => {}
+        });
+        (end, text, calls)
+    };
+    let until = std::time::Instant::now() + Duration::from_secs(60);
+    let first = loop {
+        match hear(&say("What is the capital of France?")) {
+            // Its port is closed at first, and then it says that it is loading.
+            (Err(ModelError::Unreachable(_) | ModelError::Busy(_)), ..)
+                if std::time::Instant::now() < until =>
+            {
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            (end, text, _) => break (end.unwrap(), text),
+        }
+    };
+    let (end, text) = first;
+    assert!(text.contains("Paris"), "{text}");
+    assert!(end.usage.prompt_tokens > 10 && (1..=24).contains(&end.usage.completion_tokens), "{end:?}");
+    let (again, same, _) = hear(&say("What is the capital of France?"));
+    assert_eq!((same, again.unwrap().finish), (text, end.finish), "greedy answers are equal");
+
+    let short = Prompt { max_tokens: Some(3), ..say("Count to a hundred.") };
+    let (end, ..) = hear(&short);
+    let end = end.unwrap();
+    assert_eq!((end.finish, end.usage.completion_tokens), (Finish::Length, 3));
+
+    let (error, ..) = hear(&say(&"many words ".repeat(1000)));
+    assert!(matches!(&error, Err(ModelError::TooLong(_))), "{error:?}");
+
+    // A tool that it must call.
+    let tool = ToolSpec {
+        name: "look_up".into(),
+        description: "Looks a word up.".into(),
+        parameters: value!({"type": "object", "properties": {"word": {"type": "string"}}, "required": ["word"]}),
+    };
+    let must = Prompt {
+        tools: vec![tool],
+        choice: Choice::Required,
+        max_tokens: Some(64),
+        ..say("Look up the word rust.")
+    };
+    let (end, _, calls) = hear(&must);
+    assert_eq!(end.unwrap().finish, Finish::ToolCalls);
+    assert!(calls[0].name == "look_up" && calls[0].arguments["word"].is_string(), "{calls:?}");
+
+    // A stopped answer frees its only place.
+    let cancel = Cancel::default();
+    let long = Prompt { max_tokens: Some(400), ..say("Tell a long story about a dog and a cat.") };
+    let end = model.ask(&long, &cancel, &mut |_| cancel.set()).unwrap();
+    assert_eq!(end.finish, Finish::Cancelled);
+    assert!(hear(&short).0.is_ok());
 }

@@ -5,6 +5,7 @@ use crate::{out, patience};
 use agent::seam::{Web, WebError, WebResults};
 use remote::*;
 use std::sync::Arc;
+use std::time::Duration;
 
 const KEY: &str = "tvly-test";
 const FOUND: &str = r#"{"query":"q","answer":null,"images":[],"results":[
@@ -279,5 +280,20 @@ fn the_store_keeps_what_went_out_and_no_query() {
         (1, "POST", format!("{}/search", fake.base()).as_str())
     );
     assert!(sent[0].sent > 20 && !format!("{sent:?}").contains("private"));
+    assert_eq!((sent[0].status, sent[0].received, &sent[0].error), (Some(200), FOUND.len() as u64, &None));
+    for (answer, status, why) in [
+        (json(200, &"x".repeat(9 << 20)), Some(200), "the answer has more than"),
+        (Answer::Noise, None, ""),
+        (Answer::Silence, None, "given up before the answer was complete"),
+    ] {
+        let fake = Fake::new([answer]);
+        let out = Out::new(false, Arc::new(StoreLedger(store.clone())));
+        let patience = Patience { request: Duration::from_millis(300), ..patience() };
+        assert!(Tavily::new(Some(&fake.base()), None, out, patience).unwrap().search("x", 5).is_err());
+        let row = store.outgoing().list(1).unwrap().remove(0);
+        assert_eq!(row.status, status, "{row:?}");
+        assert!(row.error.as_ref().is_some_and(|error| error.contains(why)), "{row:?}");
+        assert!(row.millis < 5000 && (row.millis >= 300 || why.is_empty() || status.is_some()), "{row:?}");
+    }
     assert_eq!(store.outgoing().charged("tavily").unwrap(), 1.0);
 }

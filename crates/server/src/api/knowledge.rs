@@ -1,4 +1,4 @@
-//! The indexed folders and what is found in them; corrections of intent.
+//! What is found in the indexed folders; corrections of intent.
 
 use crate::body::{Checked, JsonBody};
 use crate::error::{ApiError, ErrorResponse, GateErrors};
@@ -7,8 +7,9 @@ use agent::intent::Intent;
 use axum::Json;
 use axum::extract::{Query, State};
 use knowledge::KnowledgeError;
-use knowledge::passage::Hit;
+use knowledge::passage::{Hit, Passage};
 use knowledge::search;
+use knowledge::vectors::VectorError;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,24 +17,6 @@ use utoipa::{IntoParams, ToSchema};
 
 /// Passages in an answer, where nothing else is asked for, and at most.
 const COUNT: (usize, usize) = (10, 100);
-
-/// The indexed folders.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct RootList {
-    /// All of them.
-    roots: Vec<RootObject>,
-}
-
-/// An indexed folder.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct RootObject {
-    /// Its path, absolute.
-    path: String,
-    /// Files in the index.
-    files: u64,
-    /// Passages in the index.
-    passages: u64,
-}
 
 /// What to look for in the code.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -70,6 +53,8 @@ pub(crate) struct PassageObject {
     first_line: u32,
     /// Last line.
     last_line: u32,
+    /// Language or format: `rust`, `markdown`, `text`.
+    language: String,
     /// `function`, `type`, `section`, `lines`.
     kind: String,
     /// Name of the function, type or heading.
@@ -77,12 +62,19 @@ pub(crate) struct PassageObject {
     name: Option<String>,
     /// The passage itself.
     text: String,
+    /// Both places in one number: higher is better, comparable within one answer only. None outside of a search, like
+    /// the places.
+    #[schema(required)]
+    score: Option<f32>,
     /// Place among the results by words, from 1.
     #[schema(required)]
     words_rank: Option<u32>,
     /// Place among the results by meaning, from 1.
     #[schema(required)]
     meaning_rank: Option<u32>,
+    /// How near question and passage are in meaning, up to 1.
+    #[schema(required)]
+    similarity: Option<f32>,
     /// Words of the question that stand in it.
     matched: Vec<String>,
 }
@@ -112,37 +104,37 @@ pub(crate) struct IntentObject {
 
 impl Checked for IntentCorrect {}
 
-impl From<Hit> for PassageObject {
-    fn from(Hit { passage, why, .. }: Hit) -> PassageObject {
+impl From<Passage> for PassageObject {
+    fn from(passage: Passage) -> PassageObject {
         PassageObject {
             root: passage.root,
             path: passage.path,
             first_line: passage.lines.0,
             last_line: passage.lines.1,
+            language: passage.language,
             kind: passage.kind,
             name: passage.name,
             text: passage.text,
-            words_rank: why.words,
-            meaning_rank: why.vectors,
-            matched: why.matched,
+            score: None,
+            words_rank: None,
+            meaning_rank: None,
+            similarity: None,
+            matched: Vec::new(),
         }
     }
 }
 
-/// The indexed folders
-#[utoipa::path(get, operation_id = "list_roots", path = "/api/index", tag = "Knowledge", responses(
-    (status = 200, description = "The folders; `hone index add` adds one.", body = RootList),
-    GateErrors,
-))]
-pub(crate) async fn roots(State(shared): State<Arc<Shared>>) -> Result<Json<RootList>, ApiError> {
-    let index = shared.brain()?.index;
-    let roots = shared.with_store(move |_| Ok(index.roots()?)).await?;
-    let object = |root: store::index::RootRow| RootObject {
-        path: root.path,
-        files: root.files,
-        passages: root.passages,
-    };
-    Ok(Json(RootList { roots: roots.into_iter().map(object).collect() }))
+impl From<Hit> for PassageObject {
+    fn from(Hit { passage, score, why }: Hit) -> PassageObject {
+        PassageObject {
+            score: Some(score),
+            words_rank: why.words,
+            meaning_rank: why.vectors,
+            similarity: why.similarity,
+            matched: why.matched,
+            ..passage.into()
+        }
+    }
 }
 
 /// Search the code
@@ -200,6 +192,7 @@ impl From<KnowledgeError> for ApiError {
         let message = error.to_string();
         match error {
             KnowledgeError::NotIndexed(_) => ApiError::not_found("not_indexed", message),
+            KnowledgeError::Vectors(VectorError::Remote { .. }) => ApiError::vector_store(message),
             _ => {
                 tracing::error!("{message}");
                 ApiError::internal()

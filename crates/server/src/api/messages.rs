@@ -9,8 +9,9 @@ use crate::error::{ApiError, ErrorResponse, GateErrors, GenerationErrors};
 use crate::state::Shared;
 use crate::turns::{Place, Turns};
 use agent::keep::{Keeper, history};
-use agent::model::{LocalModel, Model, Sampling};
+use agent::model::{LocalModel, Model, NoModel, Sampling};
 use agent::seam::Intent;
+use agent::taught::{Taught, taught};
 use agent::{Ask, Settings, WebUse};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -127,7 +128,11 @@ pub(crate) async fn say(
     let brain = shared.brain()?;
     let own = shared.with_store(move |store| Ok(store.chats().get(chat)?)).await?;
     let adapter = say.adapter.clone().or(own.adapter);
-    let model = model(&shared, &brain, adapter.as_deref()).await?;
+    let model = match model(&shared, &brain, adapter.as_deref()).await {
+        // A rule is taken without a model.
+        Err(_) if say.text.as_deref().is_some_and(teaches) => Arc::new(NoModel),
+        found => found?,
+    };
     let settings = settings(&brain, &say);
     let place = shared.turns.reserve(chat)?;
     let project = own.project.map(PathBuf::from);
@@ -178,6 +183,11 @@ fn asked(store: &Store, chat: Id, message: Id) -> Result<store::Message, StoreEr
     let branch = store.messages().branch(chat, Some(message))?;
     let question = branch.into_iter().rev().find(|message| message.role == Role::User);
     question.ok_or_else(|| StoreError::not_found("question above the message", message))
+}
+
+/// Whether a message is a rule, and asks for nothing else.
+fn teaches(text: &str) -> bool {
+    matches!(taught(text), Taught::Rule(_))
 }
 
 /// Who answers: a model elsewhere where one is set, or else the engine with an adapter.

@@ -39,9 +39,10 @@ pub(crate) struct TurnState {
 
 /// Hear a turn
 ///
-/// Server-sent events, named as their `type`: `begun`, `intent`, `searching`, `rules`, `sources`, `left_out`, `notice`,
-/// `reading`, `text`, `tool_call`, `tool_result`, `answered` (with tokens and times), then `done` or `failed`, and
-/// `kept`. A new listener hears all from the beginning, one that sends `Last-Event-ID` what came after.
+/// Server-sent events, named as their `type`: `begun`, `intent`, `searching`, `offered` (preferences as drafts of rules),
+/// `rules`, `sources`, `left_out`, `notice`, `reading`, `text`, `tool_call`, `tool_result`, `answered` (with tokens and
+/// times), then `done` or `failed`, and `kept`. Where a rule was taught (`remember: ...`) there are `remembered`, `text`
+/// and `done` in their place. A new listener hears all from the beginning, one that sends `Last-Event-ID` what came after.
 #[utoipa::path(get, operation_id = "hear_turn", path = "/api/turns/{turn}/events", tag = "Conversations",
     params(("turn" = String, Path, description = "Id of the turn.")), responses(
     (status = 200, description = "The events; the stream ends with the turn.", content((Around = "text/event-stream"))),

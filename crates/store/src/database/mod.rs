@@ -116,17 +116,21 @@ impl Database {
 
     /// SQLite's own check of the whole file; the findings, empty when it is sound.
     pub(crate) fn check(&self) -> Result<Vec<String>, StoreError> {
-        self.read(|connection| {
-            let mut statement = connection.prepare("PRAGMA integrity_check")?;
+        // A connection of its own: SQLite's check of the full-text index believes what a connection remembers of it,
+        // and one that has searched before would find damage in a sound file.
+        let fresh = connection::reading(&self.path, self.kind).and_then(|connection| {
+            let snapshot = connection.unchecked_transaction()?;
+            let mut statement = snapshot.prepare("PRAGMA integrity_check")?;
             let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
             let mut findings: Vec<String> = rows.collect::<Result<_, _>>()?;
             findings.retain(|line| line != "ok");
-            let broken = connection.prepare("PRAGMA foreign_key_check")?.query_map([], |_| Ok(()))?.count();
+            let broken = snapshot.prepare("PRAGMA foreign_key_check")?.query_map([], |_| Ok(()))?.count();
             if broken > 0 {
                 findings.push(format!("{broken} rows belong to none"));
             }
             Ok(findings)
-        })
+        });
+        fresh.map_err(at(&self.path))
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {

@@ -2,8 +2,18 @@
 
 use super::passages::passage;
 use super::{Index, IndexError, PassageRow};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::sync::PoisonError;
+
+/// A name that no other set has.
+const NEW_SET: &str = "VALUES ('vectors', lower(hex(randomblob(8))))";
+
+/// Forgets all vectors.
+fn begin_anew(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM vector", [])?;
+    connection.execute("DELETE FROM gone", [])?; // the trigger has written what was kept elsewhere
+    connection.execute(&format!("INSERT OR REPLACE INTO meta {NEW_SET}"), []).map(drop)
+}
 
 impl Index {
     /// Says which embedder's vectors are kept here, and where. Those of another are forgotten.
@@ -15,10 +25,29 @@ impl Index {
             return Ok(());
         }
         let transaction = writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        transaction.execute("DELETE FROM vector", [])?;
-        transaction.execute("DELETE FROM gone", [])?;
+        begin_anew(&transaction)?;
         transaction.execute("INSERT OR REPLACE INTO meta VALUES ('embedder', ?)", [id])?;
         Ok(transaction.commit()?)
+    }
+
+    /// Forgets all vectors, because they are gone from where they were kept. They make a new set from here on.
+    pub fn begin_vectors(&self) -> Result<(), IndexError> {
+        let mut writer = self.writer();
+        let transaction = writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        begin_anew(&transaction)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// The name of the set of vectors of this index: another one for each index, and whenever it is begun anew.
+    pub fn vector_set(&self) -> Result<String, IndexError> {
+        let sql = "SELECT value FROM meta WHERE key = 'vectors'";
+        let known = self.reader().query_row(sql, [], |row| row.get(0)).optional()?;
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let writer = self.writer();
+        writer.execute(&format!("INSERT OR IGNORE INTO meta {NEW_SET}"), [])?;
+        Ok(writer.query_row(sql, [], |row| row.get(0))?)
     }
 
     /// How many passages have no vector; of one root if it is given.

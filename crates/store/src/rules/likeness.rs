@@ -2,7 +2,7 @@
 //! compared, meanings are not.
 
 use super::{Rule, Scope};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// A rule that resembles another one.
@@ -17,7 +17,7 @@ pub struct Resemblance {
 }
 
 /// How two rules resemble each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Likeness {
     /// The same words, apart from case, punctuation and filling.

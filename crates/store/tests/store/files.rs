@@ -100,3 +100,18 @@ fn a_damaged_page_is_an_error_and_no_crash() {
     }
     assert!(errors > 30, "only {errors} pages mattered");
 }
+
+#[test]
+fn a_store_that_was_searched_is_found_sound() {
+    let (_home, store) = store();
+    let text = "four kilobytes ".repeat(270);
+    for round in 0..3 {
+        let chat = store.chats().create(NewChat::default()).unwrap().id;
+        for n in 0..300 {
+            store.messages().append(chat, NewMessage::user(format!("{round} {n} {text}"))).unwrap();
+        }
+        assert!(!store.chats().search("kilobytes", 9).unwrap().is_empty());
+        store.chats().remove(chat).unwrap();
+        assert_eq!(store.check().unwrap(), [] as [String; 0], "round {round}");
+    }
+}

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 /// Nothing that the user has corrected counts here.
 pub(super) fn run(app: &App, json: bool) -> anyhow::Result<()> {
-    let embedder = Arc::new(crate::intent::embedder(app)?);
+    let embedder = Arc::new(app.embedding.need()?);
     let began = Instant::now();
     let classifier = Classifier::open(embedder, &[], None)?;
     let training = began.elapsed().as_secs_f64();

@@ -11,6 +11,8 @@ pub(super) enum Input {
     System(Option<String>),
     Reset,
     Save(Option<String>),
+    /// Make an offered rule hold; without an id, those that were offered last.
+    Accept(Option<String>),
     Leave,
     Unknown(String),
 }
@@ -21,9 +23,10 @@ pub(super) const HELP: &str = "\
 /system [TEXT]  set the instruction that stands before the conversation; without text, show it
 /reset          forget the conversation
 /save FILE      write the conversation to FILE as JSON
+/accept [ID]    make a rule hold that was offered as a draft
 /quit           leave, like Ctrl-D
 A line that ends with \\ goes on in the next one. Lines between two \"\"\" are one message.
-Ctrl-C stops an answer.
+A message that begins with \"remember:\" teaches a rule. Ctrl-C stops an answer.
 ";
 
 /// Lines of a message that is not finished yet.
@@ -92,6 +95,7 @@ fn parse(line: String) -> Input {
         "system" => Input::System(rest),
         "reset" => Input::Reset,
         "save" => Input::Save(rest),
+        "accept" => Input::Accept(rest),
         "quit" | "exit" | "bye" => Input::Leave,
         _ if word.contains('/') || word.is_empty() => Input::Message(line),
         _ => Input::Unknown(word.to_string()),
@@ -148,6 +152,7 @@ mod tests {
             "/model a b",
             "/system Be kind.",
             "/save x.json",
+            "/accept",
             "/quit",
             "/nope x",
         ]);
@@ -160,6 +165,7 @@ mod tests {
                 Input::Model(word("a b")),
                 Input::System(word("Be kind.")),
                 Input::Save(word("x.json")),
+                Input::Accept(None),
                 Input::Leave,
                 Input::Unknown("nope".into()),
             ]

@@ -4,6 +4,7 @@ mod answer;
 mod input;
 mod once;
 mod record;
+mod rules;
 mod talk;
 
 use crate::config::App;
@@ -33,7 +34,7 @@ pub(crate) fn run(app: &App, flags: &Chat) -> anyhow::Result<ExitCode> {
         talk::run(app, chosen, loading, setting, record)
     } else {
         let prompt = prompt(flags.prompt.as_deref())?;
-        once::run(&prompt, &chosen.name, wait(loading)?, &setting, flags.json)
+        once::run(app, &prompt, &chosen.name, loading, setting, flags.json)
     }
 }
 
@@ -56,6 +57,8 @@ struct Setting {
     max_tokens: Option<usize>,
     options: engine::EngineOptions,
     adapter: Option<Arc<Loaded>>,
+    /// What hone was taught, for the next question.
+    rules: String,
 }
 
 impl Setting {
@@ -75,13 +78,16 @@ impl Setting {
             max_tokens: flags.max_tokens.or(app.config.max_tokens).map(|n| n as usize),
             options: loading::options(app, &flags.model),
             adapter: None,
+            rules: String::new(),
         }
     }
 
     /// The conversation as the model sees it.
     fn with_system(&self, messages: &[Message]) -> Vec<Message> {
-        let system = self.system.iter().map(|text| message("system", text));
-        system.chain(messages.iter().cloned()).collect()
+        let parts = [self.system.as_deref().unwrap_or_default(), &self.rules];
+        let text = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n");
+        let system = (!text.is_empty()).then(|| message("system", &text));
+        system.into_iter().chain(messages.iter().cloned()).collect()
     }
 }
 

@@ -1,24 +1,38 @@
 //! `hone chat -p`: answers once and exits.
 
 use super::answer::{Answer, answer};
-use super::{Setting, message};
+use super::rules::Rules;
+use super::{Loading, Setting, message, wait};
+use crate::config::App;
 use crate::output;
-use engine::{Engine, FinishReason};
+use engine::FinishReason;
 use std::io::{IsTerminal, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
 
 pub(super) fn run(
+    app: &App,
     prompt: &str,
     model: &str,
-    engine: Engine,
-    setting: &Setting,
+    loading: Loading,
+    mut setting: Setting,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
+    let mut rules = Rules::open(app)?;
+    if let Some(said) = rules.take(prompt)? {
+        match json {
+            true => output::print_json(&serde_json::json!({ "text": said, "model": null }))?,
+            false => output::print(&format!("{}\n", output::harmless(&said)))?,
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let engine = wait(loading)?;
+    let chosen = rules.choose(prompt, &engine)?;
+    setting.rules = chosen.text;
     let messages = [message("user", prompt)];
     if json {
-        let answer = answer(&engine, &messages, setting, |_| Ok(()))?;
-        output::print_json(&as_json(&answer, model))?;
+        let answer = answer(&engine, &messages, &setting, |_| Ok(()))?;
+        output::print_json(&as_json(&answer, model, &chosen.ids))?;
         return Ok(exit_code(answer.reason));
     }
     let terminal = stdout().is_terminal();
@@ -26,7 +40,7 @@ pub(super) fn run(
         true => output::print(&output::harmless(text)),
         false => output::print(text),
     };
-    let answer = answer(&engine, &messages, setting, show)?;
+    let answer = answer(&engine, &messages, &setting, show)?;
     if !answer.text.ends_with('\n') {
         output::print("\n")?;
     }
@@ -38,12 +52,13 @@ fn exit_code(reason: FinishReason) -> ExitCode {
     if reason == FinishReason::Cancelled { ExitCode::from(130) } else { ExitCode::SUCCESS }
 }
 
-fn as_json(answer: &Answer, model: &str) -> serde_json::Value {
+fn as_json(answer: &Answer, model: &str, rules: &[String]) -> serde_json::Value {
     let (usage, timings) = (&answer.usage, &answer.timings);
     let ms = |d: Duration| (d.as_secs_f64() * 1e6).round() / 1e3;
     serde_json::json!({
         "text": answer.text,
         "model": model,
+        "rules": rules,
         "usage": {
             "prompt_tokens": usage.prompt_tokens,
             "cached_tokens": usage.cached_tokens,

@@ -4,7 +4,7 @@ use super::answer::Answer;
 use anyhow::Context;
 use engine::FinishReason;
 use serde_json::json;
-use store::{ChatChange, Id, NewChat, NewMessage, Place, State, Store};
+use store::{ChatChange, Id, NewChat, NewMessage, Place, Provenance, Span, State, Store};
 
 /// A conversation in the store. It begins with the first question.
 pub(super) struct Record {
@@ -59,8 +59,21 @@ impl Record {
         }
     }
 
+    /// Saves an answer that hone itself gives, whole.
+    pub(super) fn said(&mut self, text: &str) -> anyhow::Result<()> {
+        let Some(mut saved) = self.answer.take() else { return Ok(()) };
+        saved.add_span(Span::new(text, Provenance::Tool))?;
+        self.last = Some(saved.finish(State::Complete, None).context("the answer is not saved")?.id);
+        Ok(())
+    }
+
     /// Saves the end of the answer.
-    pub(super) fn finished(&mut self, result: &anyhow::Result<Answer>, model: &str) -> anyhow::Result<()> {
+    pub(super) fn finished(
+        &mut self,
+        result: &anyhow::Result<Answer>,
+        model: &str,
+        rules: &[String],
+    ) -> anyhow::Result<()> {
         let Some(saved) = self.answer.take() else { return Ok(()) };
         let (state, meta) = match result {
             Ok(answer) => {
@@ -73,7 +86,7 @@ impl Record {
                     "prefill_ms": ms(answer.timings.prefill), "decode_ms": ms(answer.timings.decode),
                     "prompt_tokens": answer.usage.prompt_tokens, "completion_tokens": answer.usage.completion_tokens,
                 });
-                (state, json!({ "model": model, "timings": timings }))
+                (state, json!({ "model": model, "timings": timings, "rules": rules }))
             }
             Err(error) => (State::Failed, json!({ "model": model, "error": format!("{error:#}") })),
         };

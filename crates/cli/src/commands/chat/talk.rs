@@ -3,6 +3,7 @@
 use super::answer::answer;
 use super::input::{Draft, HELP, Input};
 use super::record::Record;
+use super::rules::Rules;
 use super::{Loading, Setting, message, start_loading, wait};
 use crate::config::App;
 use crate::loading::{self, Chosen};
@@ -24,7 +25,8 @@ pub(super) fn run(
     record: Option<Record>,
 ) -> anyhow::Result<ExitCode> {
     let (loading, messages) = (Some(loading), Vec::new());
-    let mut talk = Talk { app, chosen, loading, engine: None, setting, messages, record };
+    let rules = Rules::open(app)?;
+    let mut talk = Talk { app, chosen, loading, engine: None, setting, messages, record, rules };
     let mut terminal = Terminal::open(app)?;
     if !app.quiet {
         eprintln!("{} · /help for commands, Ctrl-D to leave", talk.chosen.name);
@@ -98,6 +100,7 @@ struct Talk<'a> {
     messages: Vec<Message>,
     /// Where it is kept; `None` with `--no-save`.
     record: Option<Record>,
+    rules: Rules,
 }
 
 impl Talk<'_> {
@@ -116,6 +119,11 @@ impl Talk<'_> {
             }
             Input::Save(Some(file)) => self.save(&file)?,
             Input::Save(None) => eprintln!("/save needs a file name"),
+            Input::Accept(id) => {
+                for rule in self.rules.accept(id.as_deref())? {
+                    eprintln!("it holds: {} {}", rule.id.short(), harmless(&rule.text));
+                }
+            }
             Input::Unknown(word) => eprintln!("there is no /{word}; /help lists what there is"),
             Input::Leave => return Ok(false),
         }
@@ -123,6 +131,9 @@ impl Talk<'_> {
     }
 
     fn say(&mut self, text: &str) -> anyhow::Result<()> {
+        if let Some(said) = self.rules.take(text)? {
+            return self.said(text, &said);
+        }
         self.messages.push(message("user", text));
         let result = self.reply();
         if result.is_err() {
@@ -132,9 +143,24 @@ impl Talk<'_> {
         result
     }
 
+    /// Keeps a question that hone itself has answered.
+    fn said(&mut self, question: &str, said: &str) -> anyhow::Result<()> {
+        output::print(&format!("{}\n\n", harmless(said)))?;
+        self.messages.extend([message("user", question), message("assistant", said)]);
+        if let Some(record) = &mut self.record {
+            let adapter = self.setting.adapter.as_ref().map(|adapter| adapter.id());
+            record.question(question, &self.chosen.name, adapter)?;
+            record.said(said)?;
+        }
+        Ok(())
+    }
+
     fn reply(&mut self) -> anyhow::Result<()> {
         self.finish_loading()?;
         let engine = self.engine.as_ref().expect("finish_loading has put it there");
+        let question = self.messages.last().map(|question| question.content.as_str()).unwrap_or_default();
+        let rules = self.rules.choose(question, engine)?;
+        self.setting.rules = rules.text;
         if let (Some(record), Some(question)) = (&mut self.record, self.messages.last()) {
             let adapter = self.setting.adapter.as_ref().map(|adapter| adapter.id());
             record.question(&question.content, &self.chosen.name, adapter)?;
@@ -146,7 +172,7 @@ impl Talk<'_> {
         };
         let answer = answer(engine, &self.messages, &self.setting, show);
         if let Some(record) = &mut self.record {
-            record.finished(&answer, &self.chosen.name)?;
+            record.finished(&answer, &self.chosen.name, &rules.ids)?;
         }
         let answer = answer?;
         output::print(if answer.text.ends_with('\n') { "\n" } else { "\n\n" })?;
@@ -154,6 +180,9 @@ impl Talk<'_> {
             FinishReason::Cancelled => eprintln!("(stopped)"),
             FinishReason::Length => eprintln!("(cut off: the longest answer or the context is reached)"),
             FinishReason::Stop => {}
+        }
+        if let Some(note) = rules.note.filter(|_| !self.app.quiet) {
+            eprintln!("{note}");
         }
         self.messages.push(message("assistant", &answer.text));
         Ok(())

@@ -1,5 +1,7 @@
 //! `hone doctor`: what is wrong on this machine, and how to fix it.
 
+mod services;
+
 use crate::config::App;
 use crate::flags::Doctor;
 use crate::output::{self, bytes};
@@ -22,6 +24,7 @@ pub(crate) fn run(app: &App, flags: &Doctor) -> anyhow::Result<ExitCode> {
         vec![processor(&system), memory(&system), disk(&app.home), chosen(app, &models), python(&models)];
     findings.extend(models.iter().map(|m| model(m, flags.verify)));
     findings.extend([kept(app, flags.verify), port(app), network()]);
+    findings.extend(services::look(app));
 
     let healthy = findings.iter().all(|f| f.state != State::Wrong);
     if flags.json {
@@ -204,7 +207,7 @@ fn kept(app: &App, verify: bool) -> Finding {
 
 fn network() -> Finding {
     let offline = PullOptions::from_env().offline;
-    let detail = if offline { "off: HONE_OFFLINE is set" } else { "on; used by `hone pull` only" };
+    let detail = if offline { "off: HONE_OFFLINE is set" } else { "on" };
     Finding::ok("network", detail).facts(serde_json::json!({"offline": offline}))
 }
 
