@@ -123,6 +123,12 @@ impl Pack {
         hard.map(|(&weight, _)| f64::from(weight)).sum()
     }
 
+    /// Weights of all targets with a teacher.
+    pub fn anchor_mass(&self) -> f64 {
+        let soft = self.weights.iter().zip(&self.soft).filter(|(_, soft)| soft.is_some());
+        soft.map(|(&weight, _)| f64::from(weight)).sum()
+    }
+
     /// Adds up the losses of its targets, apart by kind.
     pub fn totals(&self, losses: &[f32]) -> Totals {
         let mut totals = Totals { mass: self.mass(), ..Totals::default() };

@@ -50,6 +50,7 @@ fn begin(app: &App, flags: &Train) -> anyhow::Result<ExitCode> {
         model: std::path::absolute(&base.path)?,
         data: lasting(&data)?,
         recipe,
+        learn: false,
     };
     let begun = Begun::new(&app.home, &model, order, sets)?;
     train(app, flags, model, begun, &show)
