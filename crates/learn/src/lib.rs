@@ -7,6 +7,7 @@
 pub mod adapters;
 pub mod cycle;
 pub mod dataset;
+pub mod demo;
 pub mod export;
 pub mod gate;
 pub mod generate;

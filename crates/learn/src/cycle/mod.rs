@@ -12,7 +12,8 @@ mod state;
 
 pub use divide::{Divided, divide};
 pub use recipe::recipe;
-pub use run::{Cycle, CycleError, Event, Options, Outcome};
+pub(crate) use run::learned;
+pub use run::{Cycle, CycleError, Deployed, Event, Options, Outcome};
 pub use state::State;
 
 use crate::dataset::{self, Message};

@@ -357,7 +357,7 @@ impl Cycle<'_> {
 }
 
 /// Examples as tokens: the last answer alone is learned, as much as it weighs.
-fn learned(model: &Model, examples: &[Example], recipe: &Recipe) -> Result<(Tokens, Vec<String>), CycleError> {
+pub(crate) fn learned(model: &Model, examples: &[Example], recipe: &Recipe) -> Result<(Tokens, Vec<String>), CycleError> {
     let mut tokens = Tokens::default();
     for example in examples {
         tokens.counts.conversations += 1;
@@ -374,7 +374,7 @@ fn learned(model: &Model, examples: &[Example], recipe: &Recipe) -> Result<(Toke
 }
 
 impl CycleError {
-    pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
+    pub(crate) fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
         let path = path.to_path_buf();
         move |source| CycleError::Io { what, path, source }
     }

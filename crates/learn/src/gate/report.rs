@@ -102,7 +102,9 @@ impl Report {
             let _ = writeln!(out, "It is the second attempt, with half the learning rate and twice the replay.");
         }
         let _ = writeln!(out, "\nLearned, among others:");
-        self.from.iter().for_each(|question| drop(writeln!(out, "  {question}")));
+        for question in &self.from {
+            let _ = writeln!(out, "  {question}");
+        }
         let _ = writeln!(out, "\nChecks:");
         for Check { name, passed, found } in &self.checks {
             let _ = writeln!(out, "  {} {name}: {found}", if *passed { "ok  " } else { "FAIL" });

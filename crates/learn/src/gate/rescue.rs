@@ -114,7 +114,7 @@ fn changes(judge: &Judge<'_>, now: (&Losses, &Said), was: (&Losses, &Said)) -> V
 }
 
 /// The same update, `factor` times as strong.
-pub fn scaled(adapter: &Adapter, factor: f32) -> Adapter {
+pub(super) fn scaled(adapter: &Adapter, factor: f32) -> Adapter {
     let mut other = Adapter::empty(adapter.layers());
     let copy = |t: &Tensor| Tensor::from_slice(t.rows(), t.cols(), t.as_slice());
     for (layer, target, lora) in adapter.iter() {

@@ -35,7 +35,7 @@ pub struct Run {
 }
 
 /// What was measured at one step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
     /// Updates that are done with this one; 0 is before the first.
     pub step: u64,
@@ -219,7 +219,7 @@ impl Run {
     ) -> Result<Result<(), TrainError>, Stopped> {
         if self.progress.step == 0 && self.progress.history.is_empty() {
             let valid_loss = self.validate(pause)?;
-            let metric = Metric { valid_loss, ..Metric::nothing() };
+            let metric = Metric { valid_loss, ..Metric::default() };
             self.progress.history.push(metric);
             if let Err(error) = self.folder.append(&self.progress.history[0]) {
                 return Ok(Err(error));
@@ -320,21 +320,6 @@ impl Run {
             false
         };
         self.validate(&mut wait).unwrap_or(None)
-    }
-}
-
-impl Metric {
-    fn nothing() -> Metric {
-        Metric {
-            step: 0,
-            loss: None,
-            divergence: None,
-            valid_loss: None,
-            learning_rate: 0.0,
-            norm: 0.0,
-            tokens: 0,
-            targets: 0,
-        }
     }
 }
 

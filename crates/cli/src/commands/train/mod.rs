@@ -13,7 +13,7 @@ use engine::Model;
 use learn::dataset::Chosen;
 use learn::train::{Begun, Folder, Order, Recipe, RunInfo, Sets, Supervise};
 use report::Report;
-use show::Show;
+pub(crate) use show::Show;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
