@@ -225,16 +225,34 @@ fn counted(message: Message, model: &dyn Model) -> (Message, usize) {
     (message, tokens)
 }
 
+/// The system message of a prompt, as text: instructions, and rules by their texts.
+pub fn instructions(instructions: &str, rules: &[&str]) -> String {
+    let mut text = format!("{instructions}\n\n{}", data::NOTICE);
+    if !rules.is_empty() {
+        text += RULES;
+        rules.iter().for_each(|rule| text += &format!("- {rule}\n"));
+    }
+    text
+}
+
+/// What stands before the rules.
+const RULES: &str = "\n\nThe user taught you these rules. Follow them:\n";
+
 fn system(instructions: &str, rules: &[Rule]) -> Message {
     let mut message =
         Message::new(Role::System, Provenance::Tool, format!("{instructions}\n\n{}", data::NOTICE));
     if !rules.is_empty() {
-        message
-            .spans
-            .push(Span::new("\n\nThe user taught you these rules. Follow them:\n", Provenance::Tool));
-        message
-            .spans
-            .extend(rules.iter().map(|rule| Span::new(format!("- {}\n", rule.text), Provenance::Rule)));
+        message.spans.push(Span::new(RULES, Provenance::Tool));
+        message.spans.extend(rules.iter().map(|rule| {
+            Span::new(
+                format!(
+                    "- {}
+",
+                    rule.text
+                ),
+                Provenance::Rule,
+            )
+        }));
     }
     message
 }

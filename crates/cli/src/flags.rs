@@ -3,6 +3,7 @@
 mod adapter;
 mod chats;
 mod data;
+mod learn;
 mod knowledge;
 mod intent;
 mod rules;
@@ -17,6 +18,7 @@ pub(crate) use data::{Build, Data, DataCommand, Fetch, Stats, View};
 use engine::import::Format;
 pub(crate) use intent::Intent;
 pub(crate) use knowledge::{FindBy, Index, IndexAdd, IndexCommand, IndexRm, IndexStatus, Search};
+pub(crate) use learn::{Demo, Learn};
 pub(crate) use rules::*;
 pub(crate) use score::Score;
 use std::net::IpAddr;
@@ -69,6 +71,10 @@ pub(crate) enum Command {
     Data(Data),
     /// Train an adapter on examples
     Train(Box<Train>),
+    /// Learn from conversations: train an adapter, judge it, and use it only if it is better
+    Learn(Learn),
+    /// See the whole loop on the starter model, in a folder of its own that is deleted in the end
+    Demo(Demo),
     /// Check an adapter end to end: its code, its answer and its loss beside the model's alone
     Verify(Verify),
     /// Score examples: their loss under a model and an adapter
@@ -231,6 +237,19 @@ pub(crate) struct Bench {
     /// Measure how often the intent of a message is judged right instead
     #[arg(long, conflicts_with = "train")]
     pub(crate) intent: bool,
+    /// Measure how often the gate of `hone learn` is right instead: seeds from 0 to N - 1 of each kind of candidate, one
+    /// file each in --out; files that are there are counted and not made again
+    #[arg(long, value_name = "N", conflicts_with_all = ["train", "intent"])]
+    pub(crate) gate: Option<u64>,
+    /// With --gate: the folder of the results
+    #[arg(long, value_name = "DIR", default_value = "gate-trials", requires = "gate")]
+    pub(crate) out: std::path::PathBuf,
+    /// With --gate: kinds of candidates: good, null, shuffled, hot, poisoned [default: all]
+    #[arg(long, value_name = "KIND", value_delimiter = ',', requires = "gate")]
+    pub(crate) kinds: Vec<String>,
+    /// With --gate: steps of a training [default: as the number of examples asks for]
+    #[arg(long, value_name = "N", requires = "gate")]
+    pub(crate) steps: Option<u64>,
     /// With --train: tokens of a sequence
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(2..))]
     pub(crate) seq: u32,

@@ -51,6 +51,8 @@ fn run(flags: Flags) -> anyhow::Result<ExitCode> {
         Command::Search(flags) => commands::search::run(&app, &flags),
         Command::Data(flags) => commands::data::run(&app, &flags),
         Command::Train(flags) => commands::train::run(&app, &flags),
+        Command::Learn(flags) => commands::learn::run(&app, &flags),
+        Command::Demo(flags) => commands::demo::run(&app, &flags),
         Command::Verify(flags) => commands::verify::run(&app, &flags),
         Command::Score(flags) => commands::score::run(&app, &flags),
         Command::Intent(flags) => commands::intent::run(&app, &flags),

@@ -1,10 +1,18 @@
 //! Examples in, a better adapter out.
 //!
-//! Data goes down this list: files become examples (`dataset`), examples become an adapter (`train`), adapters are kept
-//! and named (`adapters`). This crate knows no HTTP.
+//! Data goes down this list: conversations (`export`) and files (`dataset`) become examples, examples and what the base
+//! says itself (`replay`) become an adapter (`train`), which is judged (`gate`) and kept (`adapters`). `cycle` is all of
+//! that in its order. This crate knows no HTTP.
 
 pub mod adapters;
+pub mod cycle;
 pub mod dataset;
+pub mod demo;
+pub mod export;
+pub mod gate;
+pub mod generate;
 pub mod job;
+pub mod replay;
 pub mod score;
 pub mod train;
+pub mod turn;

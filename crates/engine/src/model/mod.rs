@@ -134,7 +134,7 @@ impl Model {
             }
             supervised[start..end].fill(true);
         }
-        Ok(Example { tokens, supervised })
+        Ok(Example::new(tokens, supervised))
     }
 
     /// Plain text as tokens, to be continued.

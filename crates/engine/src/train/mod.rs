@@ -1,7 +1,8 @@
 //! Which adapter makes these tokens more likely? LoRA training straight through the quantised weights.
 //!
 //! A step goes down this list: sequences become a [`Pack`] (`pack`), the pack goes through the model and leaves behind
-//! what the gradients need (`forward`), the loss of the supervised rows comes back as a gradient (`head`) and goes back
+//! what the gradients need (`forward`), the loss of the supervised rows comes back as a gradient (`head`, and `soft` where
+//! a model's own distribution takes the place of a token) and goes back
 //! through the layers (`backward`), and the optimiser moves the factors (`adamw`). Weights stay as they are mapped:
 //! there is no dequantised and no transposed copy.
 
@@ -13,6 +14,7 @@ mod kept;
 mod memory;
 mod pack;
 mod scorer;
+mod soft;
 mod state;
 mod trainer;
 
@@ -21,8 +23,9 @@ pub use adamw::AdamW;
 pub use kernels::Device;
 pub use kernels::cpu::CpuError;
 pub use memory::{available_memory, memory_needed};
-pub use pack::{Example, Pack};
+pub use pack::{Example, Pack, Totals};
 pub use scorer::Scorer;
+pub use soft::Teacher;
 pub use state::StateError;
 pub use trainer::{Options, Stopped, Trainer, Update};
 

@@ -2,6 +2,7 @@
 
 use super::forward::{Context, Forward};
 use super::head::Head;
+use super::soft::Teacher;
 use super::{Options, Pack, Stopped};
 use crate::Model;
 use crate::adapter::{Adapter, AdapterError, Loaded};
@@ -34,8 +35,25 @@ impl Scorer {
         Ok(Scorer { model, device, adapter, nothing, forward, head: Head::default() })
     }
 
-    /// The loss of every target of a pack, in nats. `pause` is asked before each layer and says whether to stop.
+    /// The loss of every target of a pack, or its divergence from its teacher, in nats. `pause` is asked before each
+    /// layer and says whether to stop.
     pub fn losses(&mut self, pack: &Pack, pause: &mut dyn FnMut() -> bool) -> Result<Vec<f32>, Stopped> {
+        self.pass(pack, pause)?;
+        self.head.losses(&self.model, &*self.device, &self.forward.x, pack, None, pause)
+    }
+
+    /// What the model says at each target: the `top` most likely tokens, one teacher for each sequence of the pack.
+    pub fn teach(
+        &mut self,
+        pack: &Pack,
+        top: usize,
+        pause: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<Teacher>, Stopped> {
+        self.pass(pack, pause)?;
+        self.head.teach(&self.model, &*self.device, &self.forward.x, pack, top, pause)
+    }
+
+    fn pass(&mut self, pack: &Pack, pause: &mut dyn FnMut() -> bool) -> Result<(), Stopped> {
         let (model, device) = (&*self.model, &*self.device);
         let ctx = Context {
             model,
@@ -44,7 +62,6 @@ impl Scorer {
             dropout: None,
             compact: false,
         };
-        self.forward.run(&ctx, pack, model.weights.layers.len(), false, pause).ok_or(Stopped)?;
-        self.head.losses(model, device, &self.forward.x, &pack.rows, &pack.targets, None, pause)
+        self.forward.run(&ctx, pack, model.weights.layers.len(), false, pause).ok_or(Stopped)
     }
 }

@@ -63,8 +63,8 @@ pub struct Trainer {
     pub(super) adapter: Adapter,
     gradients: Adapter,
     pub(super) optimizer: AdamW,
-    /// Targets since the last update.
-    targets: usize,
+    /// Weights of the targets since the last update.
+    mass: f64,
     /// Packs learned from, over the whole run.
     pub(super) batches: u64,
     pub(super) batches_at_update: u64,
@@ -86,7 +86,7 @@ impl Trainer {
         Ok(Trainer {
             gradients: adapter.zeros_like(),
             optimizer: AdamW::new(&adapter, options.weight_decay),
-            targets: 0,
+            mass: 0.0,
             batches: 0,
             batches_at_update: 0,
             forward: Forward::new(&model, options.kv_format),
@@ -100,7 +100,8 @@ impl Trainer {
         })
     }
 
-    /// Adds the gradients of a pack's summed loss, and returns the loss of every target.
+    /// Adds the gradients of a pack's summed, weighted loss, and returns the loss of every target, or its divergence
+    /// from its teacher.
     ///
     /// `pause` is asked before each layer, forward and backward, and before each chunk of the losses. It may wait, to let others use the processor, and
     /// says whether to stop: the gradients of this pack are then of no use, and the run must go on from a checkpoint.
@@ -110,14 +111,14 @@ impl Trainer {
         let (model, device) = (&*self.model, &*self.device);
         let ctx = Context { model, device, adapter: &self.adapter, dropout, compact };
         self.batches += 1;
-        self.targets += pack.targets();
+        self.mass += pack.mass();
         let first = first_adapted(&self.adapter);
         self.forward.run(&ctx, pack, first, recompute, pause).ok_or(Stopped)?;
 
         self.dx.reshape(pack.rows(), model.config().width);
         self.dx.as_mut_slice().fill(0.0);
         let (x, dx) = (&self.forward.x, Some(&mut self.dx));
-        let losses = self.head.losses(model, device, x, &pack.rows, &pack.targets, dx, pause)?;
+        let losses = self.head.losses(model, device, x, pack, dx, pause)?;
         for n in (first..model.weights.layers.len()).rev() {
             if pause() {
                 return Err(Stopped);
@@ -139,10 +140,10 @@ impl Trainer {
         Ok(losses)
     }
 
-    /// Moves the factors along the mean gradient over all targets since the last update, shortened to the norm
-    /// `clip` where it is longer.
+    /// Moves the factors along the gradient since the last update, divided by the weights of all predicted targets, and
+    /// shortened to the norm `clip` where it is longer.
     pub fn update(&mut self, rate: f32, clip: f32) -> Update {
-        let mean = 1.0 / self.targets.max(1) as f64;
+        let mean = if self.mass > 0.0 { 1.0 / self.mass } else { 1.0 };
         let square: f64 = self.gradients.factors().map(|t| square(t.as_slice())).sum();
         let norm = square.sqrt() * mean;
         let applied = norm.is_finite();
@@ -158,7 +159,7 @@ impl Trainer {
     /// Drops the gradients since the last update, as if their packs had not been.
     pub fn forget(&mut self) {
         self.gradients.factors_mut().for_each(|t| t.as_mut_slice().fill(0.0));
-        self.targets = 0;
+        self.mass = 0.0;
         self.batches = self.batches_at_update;
     }
 
@@ -168,7 +169,7 @@ impl Trainer {
         let ctx = Context { model, device, adapter: &self.adapter, dropout: None, compact: false };
         // Nothing is kept: every layer takes the place of the one before.
         self.forward.run(&ctx, pack, model.weights.layers.len(), false, pause).ok_or(Stopped)?;
-        self.head.losses(model, device, &self.forward.x, &pack.rows, &pack.targets, None, pause)
+        self.head.losses(model, device, &self.forward.x, pack, None, pause)
     }
 
     /// The adapter as it is now.

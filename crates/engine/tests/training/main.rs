@@ -6,4 +6,5 @@ mod fixtures;
 mod chats;
 mod properties;
 mod recorded;
+mod soft;
 mod torch;

@@ -62,10 +62,10 @@ impl Recorded {
         let supervised = file.tensor("data.supervised").unwrap();
         let (mut first, mut examples) = (0, Vec::new());
         for len in lengths {
-            examples.push(Example {
-                tokens: tokens[first..first + len].iter().map(|&t| t as u32).collect(),
-                supervised: supervised.data()[first..first + len].iter().map(|&s| s == 1).collect(),
-            });
+            examples.push(Example::new(
+                tokens[first..first + len].iter().map(|&t| t as u32).collect(),
+                supervised.data()[first..first + len].iter().map(|&s| s == 1).collect(),
+            ));
             first += len;
         }
         let mut examples = examples.into_iter();
@@ -94,7 +94,12 @@ impl Recorded {
 
     /// The initial adapter, moved along `way · factor`.
     pub(crate) fn moved(&self, way: &Adapter, factor: f32) -> Adapter {
-        let mut adapter = self.adapter("initial");
+        self.moved_from("initial", way, factor)
+    }
+
+    /// The adapter of this name, moved along `way · factor`.
+    pub(crate) fn moved_from(&self, name: &str, way: &Adapter, factor: f32) -> Adapter {
+        let mut adapter = self.adapter(name);
         for (n, target, way) in way.iter() {
             let lora = adapter.get_mut(n, target).unwrap();
             for (to, from) in [(&mut lora.a, &way.a), (&mut lora.b, &way.b)] {

@@ -37,6 +37,10 @@ pub struct NewAdapter {
     pub parent: Option<String>,
     /// What was measured.
     pub scores: Value,
+    /// Id of the run that made it. The library takes one adapter of a run.
+    pub run: Option<String>,
+    /// Files that lie beside it, by their names.
+    pub files: Vec<(&'static str, Vec<u8>)>,
 }
 
 /// What a step back led to.
@@ -64,7 +68,8 @@ impl Library {
         Ok(Library { folder })
     }
 
-    /// Adds an adapter. It is there wholly, with its manifest, or not at all. It is not put in use.
+    /// Adds an adapter. It is there wholly, with its manifest, or not at all. It is not put in use. The adapter of a run
+    /// that is there already is given back as it is.
     pub fn add(
         &self,
         new: NewAdapter,
@@ -73,6 +78,11 @@ impl Library {
     ) -> Result<Manifest, AdaptersError> {
         name::check(&new.name)?;
         let _lock = self.lock()?;
+        if let Some(run) = &new.run
+            && let Some(there) = self.list()?.into_iter().find(|there| there.run.as_ref() == Some(run))
+        {
+            return Ok(there);
+        }
         let id = id::next(self.ids()?.last().map(String::as_str));
         let making = self.folder.join(format!(".new-{id}"));
         disk::private_folder(&making)?;
@@ -121,6 +131,11 @@ impl Library {
     /// Whether any adapter was ever put in use.
     pub fn has_pointer(&self) -> bool {
         self.pointer().is_file()
+    }
+
+    /// A file that lies beside an adapter, where there is one.
+    pub fn beside(&self, manifest: &Manifest, name: &str) -> Option<Vec<u8>> {
+        disk::read_small(&self.folder.join(&manifest.id).join(name), MANIFEST_LIMIT).ok()
     }
 
     /// The file of an adapter.
@@ -293,8 +308,17 @@ impl Library {
             recipe: new.recipe,
             parent: new.parent,
             scores: new.scores,
+            run: new.run,
             created: Moment::now().rfc3339(),
         };
+        for (name, bytes) in &new.files {
+            let path = folder.join(name);
+            let written = disk::private_file(&path, true).and_then(|mut file| {
+                let all = file.write_all(bytes).and_then(|()| file.sync_all());
+                all.map_err(AdaptersError::io("cannot write", &path))
+            });
+            written?;
+        }
         disk::write_json(&folder.join(MANIFEST), &manifest)?;
         disk::sync_folder(folder)?;
         Ok(manifest)

@@ -50,6 +50,9 @@ pub struct Manifest {
     pub parent: Option<String>,
     /// What was measured.
     pub scores: Value,
+    /// Id of the run that made it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
     /// When it was made (RFC 3339, UTC).
     pub created: String,
 }

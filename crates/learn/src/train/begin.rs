@@ -24,6 +24,8 @@ pub struct Order {
     pub data: PathBuf,
     /// Settings.
     pub recipe: Recipe,
+    /// Whether it belongs to `hone learn`, whose data is made anew each time.
+    pub learn: bool,
 }
 
 /// A run that was checked and has its folder, which no other process uses.
@@ -45,11 +47,11 @@ impl Begun {
         // A name that cannot be kept is noticed before the work, not after it.
         Library::open(home)?.check_name(&order.name)?;
         let start = first_adapter(model, &order.recipe)?;
-        Plan::new(model, &start, &sets.train, &sets.valid, &order.recipe)?;
+        Plan::new(model, &start, &sets.train, &sets.valid, &sets.replay, &order.recipe)?;
         let data_sha256 = sets.sha256();
-        let Order { id, name, base, model, data, recipe } = order;
+        let Order { id, name, base, model, data, recipe, learn } = order;
         let (parent, done) = (None, false);
-        let info = RunInfo { id, name, base, model, data, data_sha256, recipe, parent, done };
+        let info = RunInfo { id, name, base, model, data, data_sha256, recipe, parent, done, learn };
         let folder = Folder::create(home, &info)?;
         let lock = folder.lock()?;
         Ok(Begun { info, folder, start, sets, lock })
@@ -75,7 +77,7 @@ impl Begun {
     pub fn run(self, model: Arc<Model>, device: Arc<dyn Device>) -> Result<(Run, Ending), TrainError> {
         let Begun { info, folder, start, sets, lock } = self;
         let recipe = info.recipe.clone();
-        let run = Run::new(model.clone(), device, start, (sets.train, sets.valid), recipe, folder.clone())?;
+        let run = Run::new(model.clone(), device, start, sets, recipe, folder.clone())?;
         Ok((run, Ending { model, info, folder, _lock: lock }))
     }
 }
@@ -91,10 +93,23 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// Takes the adapter into the library under `home`, then marks the run as done: after a kill in between, resuming
-    /// does the rest.
+    /// Takes the adapter into the library under `home`, then marks the run as done. After a kill in between, resuming
+    /// does the rest: the library knows the run and takes its adapter once.
     pub fn keep(self, home: &Path, outcome: &Outcome) -> Result<Manifest, TrainError> {
-        let info = self.info;
+        let manifest = self.add(home, &outcome.adapter, outcome.scores(), Vec::new())?;
+        self.finish()?;
+        Ok(manifest)
+    }
+
+    /// Takes an adapter into the library, with what was measured of it and files to lie beside it. Twice is once.
+    pub fn add(
+        &self,
+        home: &Path,
+        adapter: &Adapter,
+        scores: serde_json::Value,
+        files: Vec<(&'static str, Vec<u8>)>,
+    ) -> Result<Manifest, TrainError> {
+        let info = &self.info;
         let new = NewAdapter {
             name: info.name.clone(),
             base: info.base.clone(),
@@ -102,11 +117,26 @@ impl Ending {
             examples: Some(info.data.display().to_string()),
             recipe: serde_json::to_value(&info.recipe).expect("settings are JSON"),
             parent: info.parent.clone(),
-            scores: outcome.scores(),
+            scores,
+            run: Some(info.id.clone()),
+            files,
         };
-        let manifest = Library::open(home)?.add(new, &outcome.adapter, self.model.config())?;
-        self.folder.finish(&info)?;
-        Ok(manifest)
+        Ok(Library::open(home)?.add(new, adapter, self.model.config())?)
+    }
+
+    /// Marks the run as done.
+    pub fn finish(self) -> Result<(), TrainError> {
+        self.folder.finish(&self.info)
+    }
+
+    /// What the run was begun with.
+    pub fn info(&self) -> &RunInfo {
+        &self.info
+    }
+
+    /// The run's folder.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
     }
 }
 

@@ -134,6 +134,7 @@ mod tests {
         let metric = |step: u64, loss: f64| Metric {
             step,
             loss: Some(loss),
+            divergence: None,
             valid_loss: step.is_multiple_of(5).then_some(loss + 0.1),
             learning_rate: 1e-3,
             norm: 1.0,

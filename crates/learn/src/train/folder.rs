@@ -29,6 +29,9 @@ pub struct RunInfo {
     pub parent: Option<String>,
     /// Whether the run came to its end.
     pub done: bool,
+    /// Whether it belongs to `hone learn`, which goes on with it itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub learn: bool,
 }
 
 /// An id for a new run: it sorts after those that are there.
@@ -67,7 +70,8 @@ impl Folder {
                 info => Ok((folder, info)),
             };
         }
-        Folder::unfinished(home).into_iter().next().ok_or(TrainError::NothingToResume)
+        let trained = Folder::unfinished(home).into_iter().find(|(_, info)| !info.learn);
+        trained.ok_or(TrainError::NothingToResume)
     }
 
     /// All runs that did not come to their end, the newest first.
@@ -149,7 +153,7 @@ impl Folder {
     }
 
     /// Writes a file whole or not at all.
-    pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), TrainError> {
+    pub fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), TrainError> {
         let (path, part) = (self.path.join(name), self.path.join(format!("{name}.part")));
         let io = |what: &'static str| TrainError::io(what, &path);
         let mut file = BufWriter::new(File::create(&part).map_err(io("create"))?);

@@ -1,7 +1,7 @@
 //! A training run: examples in, an adapter and its history out.
 //!
 //! Data goes down this list: what is asked for (`recipe`), conversations as tokens (`sets`, `tokens`), how a run begins,
-//! goes on and ends (`begin`), which examples make a step (`order`), what that will cost (`plan`), the run itself (`run`)
+//! goes on and ends (`begin`), which examples and which of the base's own sequences make a step (`order`), what that will cost (`plan`), the run itself (`run`)
 //! with its folder on disk (`folder`, `checkpoint`), and pictures of its history (`curve`).
 
 mod begin;

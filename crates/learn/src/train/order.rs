@@ -1,5 +1,6 @@
 //! Which examples make a step, and which of those share a pack.
 
+use super::Recipe;
 use engine::train::{Example, Pack};
 
 /// Rows that a pack holds, unless one example alone is longer. More rows use the processor a little better and need
@@ -11,6 +12,26 @@ pub fn packs(examples: &[Example], step: u64, per_step: usize, seed: u64) -> Vec
     let chosen = chosen(examples.len(), step, per_step, seed);
     let mut order: Vec<&Example> = chosen.into_iter().map(|i| &examples[i]).collect();
     // Longest first, each into the first pack with room: the usual rule, within a fifth of the best packing.
+    order.sort_by_key(|example| std::cmp::Reverse(example.tokens.len()));
+    fill(order)
+}
+
+/// A step with sequences of the base's own beside its examples. Their mean divergence counts `recipe.anchor` times as
+/// much as the examples' mean loss.
+pub(super) fn with_replay(examples: &[Example], replay: &[Example], step: u64, recipe: &Recipe) -> Vec<Pack> {
+    if replay.is_empty() || recipe.replay == 0 {
+        return packs(examples, step, recipe.step_examples(), recipe.seed);
+    }
+    let chosen_examples = chosen(examples.len(), step, recipe.step_examples(), recipe.seed);
+    let mass: f64 =
+        chosen_examples.iter().map(|&i| f64::from(examples[i].weight) * examples[i].targets() as f64).sum();
+    let chosen_replay = chosen(replay.len(), step, recipe.replay.min(replay.len()), !recipe.seed);
+    let anchored: usize = chosen_replay.iter().map(|&i| replay[i].targets()).sum();
+    let weight = (f64::from(recipe.anchor) * mass / anchored.max(1) as f64) as f32;
+    let anchors: Vec<Example> =
+        chosen_replay.iter().map(|&i| Example { weight, ..replay[i].clone() }).collect();
+    let mut order: Vec<&Example> =
+        chosen_examples.into_iter().map(|i| &examples[i]).chain(&anchors).collect();
     order.sort_by_key(|example| std::cmp::Reverse(example.tokens.len()));
     fill(order)
 }
@@ -90,6 +111,32 @@ mod tests {
         let targets: usize = (1..40).map(|i| i * 17 - 1).sum();
         assert_eq!(packs.iter().map(Pack::targets).sum::<usize>(), targets);
         assert!(packs.iter().all(|p| p.rows() <= ROWS || p.counts().len() == 1));
+    }
+
+    #[test]
+    fn replay_counts_as_much_as_the_examples_of_its_step() {
+        let teacher = |targets: usize| {
+            let ids = vec![1; targets];
+            std::sync::Arc::new(engine::train::Teacher::new(1, ids, vec![-1.0; targets], 10).unwrap())
+        };
+        let examples: Vec<Example> =
+            (0..7).map(|n| Example { weight: 2.0, ..Example::all(vec![1; 10 + n]) }).collect();
+        let replay: Vec<Example> = (0..5)
+            .map(|n| Example { teacher: Some(teacher(20 + n)), ..Example::all(vec![2; 21 + n]) })
+            .collect();
+        let recipe = Recipe { batch: 3, accumulation: 1, replay: 2, anchor: 0.5, ..Recipe::default() };
+        let mut seen = 0;
+        for step in 0..6 {
+            let packs = with_replay(&examples, &replay, step, &recipe);
+            let alone = super::packs(&examples, step, 3, recipe.seed);
+            let mass = |packs: &[Pack]| packs.iter().map(Pack::mass).sum::<f64>();
+            assert_eq!(mass(&packs), mass(&alone), "replay is no part of the mean");
+            let anchored: usize = packs.iter().map(|p| p.totals(&vec![0.0; p.targets()]).anchored).sum();
+            let weighted: f64 = packs.iter().map(Pack::anchor_mass).sum();
+            assert!((weighted / (0.5 * mass(&packs)) - 1.0).abs() < 1e-5);
+            seen += anchored;
+        }
+        assert_eq!(seen, 2 * (20 + 21 + 22 + 23 + 24), "two rounds in six steps");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{Recipe, Tokens, TrainError, order};
 use engine::Model;
 use engine::adapter::Adapter;
-use engine::train::{available_memory, memory_needed};
+use engine::train::{Example, available_memory, memory_needed};
 use serde::Serialize;
 
 /// What a run will take.
@@ -40,6 +40,7 @@ impl Plan {
         adapter: &Adapter,
         train: &Tokens,
         valid: &Tokens,
+        replay: &[Example],
         recipe: &Recipe,
     ) -> Result<Plan, TrainError> {
         if train.examples.is_empty() {
@@ -48,7 +49,14 @@ impl Plan {
         }
         let per_epoch = order::steps_per_epoch(train.examples.len(), recipe.step_examples());
         let steps = recipe.steps.unwrap_or_else(|| (recipe.epochs * per_epoch as f64).ceil() as u64).max(1);
-        let longest = train.examples.iter().chain(&valid.examples).map(|e| e.tokens.len()).max().unwrap_or(0);
+        let longest = train
+            .examples
+            .iter()
+            .chain(&valid.examples)
+            .chain(replay)
+            .map(|e| e.tokens.len())
+            .max()
+            .unwrap_or(0);
         let rows = longest.max(512);
         let need = |recompute: bool| memory_needed(model, adapter, rows, recompute);
         let (recompute, memory_bytes) = fit(need, available_memory().unwrap_or(u64::MAX), rows, recipe)?;

@@ -41,8 +41,23 @@ pub struct Recipe {
     pub loss_on: Supervise,
     /// Compute layers again on the way back instead of keeping them; where memory asks for it, where it is left out.
     pub recompute: Option<bool>,
+    /// Sequences of the base's own that each step takes beside its examples, to hold the adapter to them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub replay: usize,
+    /// What their mean divergence is multiplied with, beside the mean loss of the examples.
+    #[serde(skip_serializing_if = "is_one")]
+    pub anchor: f32,
     /// Of the first factors, the order of the examples and the dropout.
     pub seed: u64,
+}
+
+// What earlier versions did not write is left out where it says what they did.
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
+fn is_one(x: &f32) -> bool {
+    *x == 1.0
 }
 
 /// Which tokens are learned.
@@ -75,6 +90,8 @@ impl Default for Recipe {
             weight_decay: 0.0,
             loss_on: Supervise::Assistant,
             recompute: None,
+            replay: 0,
+            anchor: 1.0,
             seed: 0,
         }
     }
@@ -126,6 +143,12 @@ impl Recipe {
         }
         if !(0.0..1.0).contains(&self.dropout) {
             return bad("dropout", self.dropout.to_string(), "it must be from 0 to below 1");
+        }
+        if self.replay > 64 {
+            return bad("replay", self.replay.to_string(), "it must be at most 64");
+        }
+        if !(self.anchor >= 0.0 && self.anchor.is_finite()) {
+            return bad("anchor", self.anchor.to_string(), "it must be 0 or more");
         }
         if !positive(self.clip) {
             return bad("clip", self.clip.to_string(), "it must be above 0");

@@ -2,13 +2,12 @@
 
 use super::checkpoint::{self, Best, Progress};
 use super::folder::Folder;
-use super::{Plan, Recipe, Tokens, TrainError, order};
+use super::{Plan, Recipe, Sets, TrainError, order};
 use engine::Model;
 use engine::adapter::Adapter;
-use engine::train::{Device, Example, Options, Pack, Stopped, Trainer};
+use engine::train::{Device, Example, Options, Pack, Stopped, Totals, Trainer};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +24,7 @@ const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(20);
 pub struct Run {
     trainer: Trainer,
     train: Vec<Example>,
+    replay: Vec<Example>,
     valid: Vec<Pack>,
     recipe: Recipe,
     plan: Plan,
@@ -35,13 +35,16 @@ pub struct Run {
 }
 
 /// What was measured at one step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
     /// Updates that are done with this one; 0 is before the first.
     pub step: u64,
     /// Mean loss of the step's targets, in nats.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss: Option<f64>,
+    /// Mean divergence from the base over the step's replay, in nats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub divergence: Option<f64>,
     /// Mean loss over the validation examples after the step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub valid_loss: Option<f64>,
@@ -114,13 +117,13 @@ impl Run {
         model: Arc<Model>,
         device: Arc<dyn Device>,
         start: Adapter,
-        sets: (Tokens, Tokens),
+        sets: Sets,
         recipe: Recipe,
         folder: Folder,
     ) -> Result<Run, TrainError> {
         recipe.check(model.config())?;
-        let (train, valid) = sets;
-        let plan = Plan::new(&model, &start, &train, &valid, &recipe)?;
+        let Sets { train, valid, replay, .. } = sets;
+        let plan = Plan::new(&model, &start, &train, &valid, &replay, &recipe)?;
         let options = Options {
             recompute: plan.recompute,
             dropout: recipe.dropout,
@@ -137,7 +140,17 @@ impl Run {
         // The same examples at every evaluation.
         let valid = order::all(&valid.examples[..valid.examples.len().min(VALIDATED)]);
         let between_checkpoints = BETWEEN_CHECKPOINTS;
-        Ok(Run { trainer, train: train.examples, valid, recipe, plan, folder, progress, between_checkpoints })
+        Ok(Run {
+            trainer,
+            train: train.examples,
+            replay,
+            valid,
+            recipe,
+            plan,
+            folder,
+            progress,
+            between_checkpoints,
+        })
     }
 
     /// What the run will take. Times one pack without learning from it; `pause` is asked as in [`Run::run`].
@@ -216,24 +229,30 @@ impl Run {
     ) -> Result<Result<(), TrainError>, Stopped> {
         if self.progress.step == 0 && self.progress.history.is_empty() {
             let valid_loss = self.validate(pause)?;
-            let metric = Metric { valid_loss, ..Metric::nothing() };
+            let metric = Metric { valid_loss, ..Metric::default() };
             self.progress.history.push(metric);
             if let Err(error) = self.folder.append(&self.progress.history[0]) {
                 return Ok(Err(error));
             }
         }
         let (step, began) = (self.progress.step, Instant::now());
-        let packs = order::packs(&self.train, step, self.recipe.step_examples(), self.recipe.seed);
+        let packs = order::with_replay(&self.train, &self.replay, step, &self.recipe);
         let (rows, targets) = packs.iter().fold((0, 0), |(r, t), p| (r + p.rows(), t + p.targets()));
-        let (mut done, mut loss) = (0, 0.0);
+        let (mut done, mut sum) = (0, Totals::default());
         for pack in &packs {
-            loss += self.trainer.accumulate(pack, pause)?.iter().map(|&l| f64::from(l)).sum::<f64>();
+            let part = pack.totals(&self.trainer.accumulate(pack, pause)?);
+            sum = Totals {
+                loss: sum.loss + part.loss,
+                mass: sum.mass + part.mass,
+                divergence: sum.divergence + part.divergence,
+                anchored: sum.anchored + part.anchored,
+            };
             done += pack.rows();
             on_event(Event::Pack { step: step + 1, rows: (done, rows) });
         }
         let rate = self.recipe.rate(self.plan.learning_rate, step, self.plan.steps);
         let update = self.trainer.update(rate, self.recipe.clip);
-        if !update.applied || !loss.is_finite() {
+        if !update.applied || !(sum.loss + sum.divergence).is_finite() {
             return Ok(Err(TrainError::NotFinite { step: step + 1, rate }));
         }
         let seconds = began.elapsed().as_secs_f64();
@@ -243,7 +262,8 @@ impl Run {
         let valid_loss = if due { self.validate_whole(pause) } else { None };
         let metric = Metric {
             step: step + 1,
-            loss: Some(loss / targets.max(1) as f64),
+            loss: Some(sum.loss / sum.mass.max(f64::MIN_POSITIVE)),
+            divergence: (sum.anchored > 0).then(|| sum.divergence / sum.anchored as f64),
             valid_loss,
             learning_rate: rate,
             norm: update.norm,
@@ -310,27 +330,6 @@ impl Run {
             false
         };
         self.validate(&mut wait).unwrap_or(None)
-    }
-}
-
-impl Metric {
-    fn nothing() -> Metric {
-        Metric { step: 0, loss: None, valid_loss: None, learning_rate: 0.0, norm: 0.0, tokens: 0, targets: 0 }
-    }
-}
-
-impl Tokens {
-    /// SHA-256 over all tokens and targets.
-    pub fn sha256(&self) -> String {
-        let mut hash = Sha256::new();
-        for example in &self.examples {
-            hash.update((example.tokens.len() as u64).to_le_bytes());
-            for (token, supervised) in example.tokens.iter().zip(&example.supervised) {
-                hash.update(token.to_le_bytes());
-                hash.update([u8::from(*supervised)]);
-            }
-        }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

@@ -12,6 +12,8 @@ pub struct Sets {
     pub train: Tokens,
     /// To validate with.
     pub valid: Tokens,
+    /// What the base wrote itself, with its distributions: each step takes some and holds the adapter to them.
+    pub replay: Vec<engine::train::Example>,
     /// What was not taken as it came, a line each.
     pub remarks: Vec<String>,
 }
@@ -28,12 +30,15 @@ impl Sets {
         });
         let (learned, held) = (train.counts.remarks("training"), valid.counts.remarks("validation"));
         let remarks = bad.into_iter().chain(learned).chain(held).collect();
-        Ok(Sets { train, valid, remarks })
+        Ok(Sets { train, valid, replay: Vec::new(), remarks })
     }
 
-    /// Over all tokens and targets of both.
+    /// Over all tokens, targets, weights and distributions.
     pub fn sha256(&self) -> String {
-        let both = Sha256::new().chain_update(self.train.sha256()).chain_update(self.valid.sha256());
-        both.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        let mut all = Sha256::new().chain_update(self.train.sha256()).chain_update(self.valid.sha256());
+        if !self.replay.is_empty() {
+            all.update(super::tokens::sha256(&self.replay));
+        }
+        all.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

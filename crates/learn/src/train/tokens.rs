@@ -5,6 +5,7 @@ use crate::dataset;
 use engine::Model;
 use engine::train::Example;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 /// Examples ready to learn from.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +57,13 @@ impl Tokens {
         }
     }
 
-    fn take(&mut self, mut example: Example, recipe: &Recipe) {
+    /// SHA-256 over all tokens, targets and weights.
+    pub fn sha256(&self) -> String {
+        sha256(&self.examples)
+    }
+
+    /// Takes an example as the recipe has it: cut at the longest length, or left out where nothing to learn remains.
+    pub fn take(&mut self, mut example: Example, recipe: &Recipe) {
         if recipe.loss_on == Supervise::All {
             example.supervised.fill(true);
         }
@@ -72,4 +79,28 @@ impl Tokens {
         self.counts.targets += example.targets();
         self.examples.push(example);
     }
+}
+
+/// SHA-256 over tokens, targets, and weights and distributions where there are any.
+pub(super) fn sha256(examples: &[Example]) -> String {
+    let mut hash = Sha256::new();
+    for example in examples {
+        hash.update((example.tokens.len() as u64).to_le_bytes());
+        for (token, supervised) in example.tokens.iter().zip(&example.supervised) {
+            hash.update(token.to_le_bytes());
+            hash.update([u8::from(*supervised)]);
+        }
+        if example.weight != 1.0 {
+            hash.update(b"weight");
+            hash.update(example.weight.to_le_bytes());
+        }
+        if let Some(teacher) = &example.teacher {
+            hash.update(b"teacher");
+            for (id, log_prob) in teacher.ids().iter().zip(teacher.log_probs()) {
+                hash.update(id.to_le_bytes());
+                hash.update(log_prob.to_le_bytes());
+            }
+        }
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -40,6 +40,8 @@ pub(crate) fn new(name: &str, base: Base) -> NewAdapter {
         recipe,
         parent: None,
         scores: Value::Null,
+        run: None,
+        files: Vec::new(),
     }
 }
 

@@ -3,9 +3,10 @@
 use engine::Model;
 use engine::adapter::Adapter;
 use engine::text::Message;
+use engine::train::{Pack, Scorer};
 use learn::adapters::Base;
 use learn::dataset::Example;
-use learn::train::{Folder, Outcome, Recipe, Run, RunInfo, Tokens, TrainError};
+use learn::train::{Folder, Outcome, Recipe, Run, RunInfo, Sets, Tokens, TrainError};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +37,7 @@ pub(crate) fn recipe() -> Recipe {
         dropout: 0.1,
         learning_rate: Some(1e-2),
         max_seq: 128,
+        replay: 2,
         seed: 5,
         ..Recipe::default()
     }
@@ -52,11 +54,23 @@ pub(crate) fn info(recipe: &Recipe) -> RunInfo {
         recipe: recipe.clone(),
         parent: None,
         done: false,
+        learn: false,
     }
 }
 
 pub(crate) fn tokens(model: &Model, examples: &[Example], recipe: &Recipe) -> Tokens {
     Tokens::new(model, examples, recipe).unwrap()
+}
+
+/// What the base says at the targets of some examples.
+fn replay(model: &Arc<Model>, examples: &Tokens) -> Vec<engine::train::Example> {
+    let mut scorer = Scorer::new(model.clone(), engine::train::cpu(Some(1)).unwrap(), None).unwrap();
+    let examples = examples.examples.iter().take(5);
+    let teach = |example: &engine::train::Example| {
+        let teacher = scorer.teach(&Pack::new([example]), 10, &mut || false).unwrap().remove(0);
+        engine::train::Example { teacher: Some(Arc::new(teacher)), ..example.clone() }
+    };
+    examples.map(teach).collect()
 }
 
 /// Sets a run up in `home`, where one may have been before.
@@ -69,7 +83,9 @@ pub(crate) fn start(
     let model = model();
     let all = examples(count);
     let (train, valid) = all.split_at(count - count / 5);
-    let sets = (tokens(&model, train, recipe), tokens(&model, valid, recipe));
+    let (train, valid) = (tokens(&model, train, recipe), tokens(&model, valid, recipe));
+    let replay = if recipe.replay > 0 { replay(&model, &train) } else { Vec::new() };
+    let sets = Sets { train, valid, replay, remarks: Vec::new() };
     let folder = Folder::create(home, &info(recipe))?;
     let adapter = Adapter::init(model.config(), &recipe.shape(model.config())?, recipe.seed);
     let device = engine::train::cpu(Some(threads)).unwrap();

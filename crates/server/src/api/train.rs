@@ -166,6 +166,7 @@ pub(crate) async fn start(
             model: std::path::absolute(&home.model).unwrap_or_else(|_| home.model.clone()),
             data: request.data.into(),
             recipe,
+            learn: false,
         };
         Ok((Job::New(Box::new(order)), chosen))
     };

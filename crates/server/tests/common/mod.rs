@@ -106,6 +106,8 @@ impl Place {
             recipe: Value::Null,
             parent,
             scores: Value::Null,
+            run: None,
+            files: Vec::new(),
         };
         self.library().add(new, &adapter(seed), model().config()).expect("a sound adapter")
     }

@@ -22,6 +22,8 @@ pub(crate) fn run(app: &App, library: &Library, flags: &AdapterImport) -> anyhow
         recipe: json!({ "imported": { "format": layout.name(), "path": flags.path.display().to_string() } }),
         parent: None,
         scores: Value::Null,
+        run: None,
+        files: Vec::new(),
     };
     let added = library.add(new, &adapter, &model.config)?;
     if flags.json {

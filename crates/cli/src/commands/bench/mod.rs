@@ -1,5 +1,6 @@
 //! `hone bench`: speed and memory of a model on this machine, and the share of the machine's limits.
 
+mod gate;
 mod intent;
 mod job;
 mod report;
@@ -19,6 +20,9 @@ pub(crate) fn run(app: &App, flags: &Bench) -> anyhow::Result<ExitCode> {
     if flags.intent {
         intent::run(app, flags.json)?;
         return Ok(ExitCode::SUCCESS);
+    }
+    if flags.gate.is_some() {
+        return gate::run(app, flags);
     }
     let chosen = loading::choose(app, flags.model.model.as_deref())?;
     let job = Job { prompt: flags.prompt_tokens as usize, answer: flags.gen_tokens as usize };

@@ -13,7 +13,7 @@ use engine::Model;
 use learn::dataset::Chosen;
 use learn::train::{Begun, Folder, Order, Recipe, RunInfo, Sets, Supervise};
 use report::Report;
-use show::Show;
+pub(crate) use show::Show;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -50,6 +50,7 @@ fn begin(app: &App, flags: &Train) -> anyhow::Result<ExitCode> {
         model: std::path::absolute(&base.path)?,
         data: lasting(&data)?,
         recipe,
+        learn: false,
     };
     let begun = Begun::new(&app.home, &model, order, sets)?;
     train(app, flags, model, begun, &show)

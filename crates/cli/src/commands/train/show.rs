@@ -6,13 +6,13 @@ use learn::train::{Event, Plan, RunInfo};
 use std::io::{IsTerminal, stderr};
 
 /// A bar on a terminal, a line a step elsewhere, nothing with `-q`.
-pub(super) struct Show {
+pub(crate) struct Show {
     quiet: bool,
     bar: Option<ProgressBar>,
 }
 
 impl Show {
-    pub(super) fn new(quiet: bool) -> Show {
+    pub(crate) fn new(quiet: bool) -> Show {
         let bar = (!quiet && stderr().is_terminal()).then(|| {
             let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} steps  {msg}");
             ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
@@ -20,7 +20,7 @@ impl Show {
         Show { quiet, bar }
     }
 
-    pub(super) fn say(&self, text: &str) {
+    pub(crate) fn say(&self, text: &str) {
         match &self.bar {
             _ if self.quiet => {}
             Some(bar) => bar.suspend(|| eprintln!("{text}")),
@@ -29,7 +29,7 @@ impl Show {
     }
 
     /// Before the run: what it will take.
-    pub(super) fn plan(&self, plan: &Plan, info: &RunInfo, done: u64) {
+    pub(crate) fn plan(&self, plan: &Plan, info: &RunInfo, done: u64) {
         let time = plan.seconds.map_or("an unknown time".into(), duration);
         self.say(&format!(
             "Training {} on {}: {} examples ({} tokens, {} of them learned), {} to validate",
@@ -63,7 +63,7 @@ impl Show {
         }
     }
 
-    pub(super) fn event(&self, event: &Event<'_>) {
+    pub(crate) fn event(&self, event: &Event<'_>) {
         match event {
             Event::Pack { rows: (done, all), .. } => {
                 if let Some(bar) = &self.bar {
@@ -91,7 +91,7 @@ impl Show {
         }
     }
 
-    pub(super) fn done(&self) {
+    pub(crate) fn done(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

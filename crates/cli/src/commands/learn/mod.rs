@@ -1,0 +1,168 @@
+//! `hone learn`: conversations become a better adapter, or none.
+
+mod collect;
+mod show;
+
+pub(crate) use show::Show;
+
+use crate::bases::BaseModel;
+use crate::config::App;
+use crate::flags::Learn;
+use crate::{interrupt, loading, output};
+use anyhow::Context;
+use engine::text::Message;
+use engine::{Engine, EngineOptions};
+use learn::adapters::Library;
+use learn::cycle::{Cycle, CycleError, Divided, Options, Outcome, State, divide};
+use learn::gate::Decision;
+use learn::replay::Size;
+use learn::turn::Alone;
+use serde_json::json;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+use store::{Id, Store};
+
+pub(crate) fn run(app: &App, flags: &Learn) -> anyhow::Result<ExitCode> {
+    let began = Instant::now();
+    let store = app.store()?;
+    let base = BaseModel::choose(app, flags.model.model.as_deref())?;
+    let forget: Option<Id> = flags.forget.as_deref().map(|chat| collect::chat(&store, chat)).transpose()?;
+    let mut examples = collect::examples(app, &store, flags.from_index.as_deref())?;
+    examples.retain(|example| forget.is_none_or(|forget| example.chat != forget.to_string()));
+    let state = State::read(&app.home, &base.base.sha256)?;
+    let divided = divide(examples, &state);
+    if flags.dry_run {
+        return dry_run(&divided, flags.json);
+    }
+    if divided.unlearned == 0 && forget.is_none() && !flags.now {
+        return nothing_new(flags.json, began);
+    }
+    if divided.train.is_empty() && forget.is_some() {
+        // Nothing is left to learn from: the model alone is what has learned nothing else.
+        Library::open(&app.home)?.use_base(&base.base.sha256)?;
+    }
+    let outcome = cycle(app, flags, &store, base, &divided, state, forget.is_some())?;
+    let seconds = began.elapsed().as_secs_f64();
+    if flags.json {
+        output::print_json(&json!({
+            "decision": outcome.decision,
+            "adapter": outcome.adapter.as_ref().map(|adapter| &adapter.id),
+            "name": outcome.adapter.as_ref().map(|adapter| &adapter.name),
+            "examples": outcome.report.learned,
+            "judged_with": outcome.report.held,
+            "scale": outcome.report.scale,
+            "seconds": seconds,
+            "train_seconds": outcome.report.seconds.0,
+            "report": outcome.path,
+        }))?;
+    } else {
+        let text = format!("{}\nThe report is {}\n", outcome.report.text(), outcome.path.display());
+        output::print(&output::harmless(&text))?;
+        if outcome.decision == Decision::Promote {
+            eprintln!("It is in use from the next answer on; take it back with: hone adapter rollback");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Trains, judges, decides, until Ctrl-C.
+fn cycle(
+    app: &App,
+    flags: &Learn,
+    store: &Store,
+    base: BaseModel,
+    divided: &Divided,
+    state: State,
+    anew: bool,
+) -> anyhow::Result<Outcome> {
+    let model = loading::open(&base.path)?;
+    let options = loading::options(app, &flags.model);
+    let device = engine::train::cpu(options.threads)?;
+    let context = options.context.unwrap_or(4096).min(model.config().context_length);
+    let engine = Engine::start(model, EngineOptions { context: Some(context), sequences: 8, ..options })?;
+    let prompt = |messages: &[Message]| deployed(app, store, messages);
+    let cycle = Cycle {
+        home: &app.home,
+        engine: &engine,
+        device,
+        model: std::path::absolute(&base.path)?,
+        base: base.base,
+        store: Some(store),
+        deployed: Some(&prompt),
+        rules: Vec::new(),
+        options: Options {
+            name: flags.name.clone(),
+            seed: flags.seed,
+            size: if flags.small { Size::SMALL } else { Size::FULL },
+            anew,
+            ..Options::default()
+        },
+    };
+    let show = Show::new(app.quiet);
+    interrupt::install()?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = stop.clone();
+    let _guard = interrupt::listen(move || asked.store(true, Ordering::Relaxed));
+    let outcome = cycle.run(divided, state, &mut Alone(&stop), &mut |event| show.event(&event));
+    show.done();
+    match outcome {
+        Err(CycleError::Stopped) => {
+            eprintln!("Stopped; all steps so far are kept. Go on with: hone learn");
+            std::process::exit(130)
+        }
+        outcome => Ok(outcome?),
+    }
+}
+
+/// The prompt before an answer as it is deployed: with the instruction of the settings and with the taught rules.
+fn deployed(app: &App, store: &Store, messages: &[Message]) -> Vec<Message> {
+    let question = messages.iter().rev().find(|m| m.role == "user").map_or("", |m| &m.content);
+    let files = knowledge::rules::files_named(question);
+    let rules = knowledge::rules::applying(store, None, &files).unwrap_or_default();
+    let texts: Vec<&str> = rules.iter().map(|rule| &*rule.text).collect();
+    let system = app.config.system.as_deref();
+    let text = match (texts.is_empty(), system) {
+        (true, None) => return messages.to_vec(),
+        (true, Some(system)) => system.to_owned(),
+        (false, system) => {
+            let default = agent::Settings::default().system;
+            agent::context::instructions(system.unwrap_or(&default), &texts)
+        }
+    };
+    let rest = messages.iter().filter(|message| message.role != "system").cloned();
+    std::iter::once(Message { role: "system".into(), content: text }).chain(rest).collect()
+}
+
+fn dry_run(divided: &Divided, json: bool) -> anyhow::Result<ExitCode> {
+    let older: usize = divided.older.iter().map(Vec::len).sum();
+    if json {
+        output::print_json(&json!({
+            "learn": divided.train.len(), "new": divided.unlearned,
+            "judge": divided.fresh.len(), "judge_older": older,
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let text = format!(
+        "{} examples to learn from, {} of them new; {} new ones and {older} older ones to judge with\n",
+        divided.train.len(),
+        divided.unlearned,
+        divided.fresh.len()
+    );
+    output::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn nothing_new(json: bool, began: Instant) -> anyhow::Result<ExitCode> {
+    let why = "nothing is new since the last time; --now learns all the same";
+    if json {
+        output::print_json(&json!({
+            "decision": "hold", "adapter": null, "examples": 0, "report": null, "because": why,
+            "seconds": began.elapsed().as_secs_f64(),
+        }))?;
+    } else {
+        output::print(&format!("Nothing was learned: {why}\n")).context("standard output")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

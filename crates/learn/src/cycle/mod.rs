@@ -1,0 +1,63 @@
+//! One cycle of learning: from examples to a better adapter, or none.
+//!
+//! The examples are divided into those to learn from and those to judge with (`divide`, remembered in `state`), the recipe
+//! follows from their number (`recipe`), an adapter is trained from zero on all of them and held to the base by replay,
+//! judged, and promoted, held or rejected (`run`), all of it such that a killed process goes on where it was (`promote`).
+
+mod divide;
+mod promote;
+mod recipe;
+mod run;
+mod state;
+
+pub use divide::{Divided, divide};
+pub use recipe::recipe;
+pub(crate) use run::learned;
+pub use run::{Cycle, CycleError, Deployed, Event, Options, Outcome};
+pub use state::State;
+
+use crate::dataset::{self, Message};
+use crate::export::{self, Signal};
+use store::Time;
+
+/// One example of the user's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Example {
+    /// What was said; the last message is the answer that the user wants, and it alone is learned.
+    pub messages: Vec<Message>,
+    /// What its loss is multiplied with; above 0.
+    pub weight: f32,
+    /// Examples of one topic are on one side.
+    pub topic: u64,
+    /// When it was made.
+    pub time: Time,
+    /// The conversation that it comes from; empty where there is none.
+    pub chat: String,
+    /// Whether the user has accepted or edited it, so that it can be judged with.
+    pub accepted: bool,
+}
+
+impl Example {
+    /// What it is known by: SHA-256 over roles and texts, in hexadecimal.
+    pub fn digest(&self) -> String {
+        let example = dataset::Example { messages: self.messages.clone() };
+        example.digest().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl From<&export::Example> for Example {
+    fn from(example: &export::Example) -> Example {
+        let accepted = matches!(
+            example.signal,
+            Signal::Edited | Signal::Rule | Signal::Up | Signal::Kept | Signal::Accepted
+        );
+        Example {
+            messages: example.messages.clone(),
+            weight: example.weight,
+            topic: example.topic,
+            time: example.time,
+            chat: example.chat.clone(),
+            accepted,
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! How to train on so many examples.
+
+use crate::train::Recipe;
+use engine::Model;
+
+/// The recipe for a model and a number of examples: all linear layers, rank 16, and as many steps as the examples need.
+pub fn recipe(model: &Model, examples: usize, seed: u64) -> Recipe {
+    let small = model.info.parameters < 1_000_000_000;
+    let (batch, accumulation, max_seq, most) = if small { (4, 1, 512, 200) } else { (1, 8, 2048, 300) };
+    let epochs = match examples {
+        0..=50 => 4,
+        51..=200 => 3,
+        _ => 2,
+    };
+    let steps = (epochs * examples.div_ceil(batch * accumulation)).clamp(60, most);
+    Recipe {
+        steps: Some(steps as u64),
+        batch,
+        accumulation,
+        max_seq: max_seq.min(model.config().context_length),
+        replay: 2,
+        seed,
+        ..Recipe::default()
+    }
+}
+
+/// The second attempt: half the learning rate and twice the replay.
+pub(super) fn gentler(recipe: &Recipe, model: &Model) -> Recipe {
+    let rate = recipe.peak_rate(model.info.parameters) / 2.0;
+    Recipe { learning_rate: Some(rate), replay: (2 * recipe.replay).min(64), ..recipe.clone() }
+}

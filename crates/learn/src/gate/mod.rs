@@ -1,0 +1,120 @@
+//! Is a new adapter better, and worse in nothing? Promote, hold or reject.
+//!
+//! The sets are fixed before training and never trained on (`sets`). A candidate and the adapter in use are measured on
+//! them (`measure`), then come the checks in their order: `sanity`, `not_worse`, `better`; where it is only too much of a
+//! change, less of it is tried (`rescue`); where it cannot be told yet, the evidence waits for the next time (`hold`).
+//! What came of it is a `report`.
+//!
+//! No single number decides: each test alone promotes one kind of bad adapter, and the mean loss alone several.
+
+mod better;
+mod distance;
+mod hold;
+mod measure;
+mod not_worse;
+pub mod report;
+mod rescue;
+mod sanity;
+mod sets;
+pub mod stats;
+
+pub use distance::distance;
+pub use hold::Evidence;
+pub use measure::{Judge, Losses, Said};
+pub use report::{Change, Report};
+pub use rescue::{Candidate, rescue};
+pub use sets::{Checker, Held, RuleProbes, Sets};
+
+use serde::{Deserialize, Serialize};
+
+/// What becomes of a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// It is put in use.
+    Promote,
+    /// It cannot be told yet: what was seen counts the next time.
+    Hold,
+    /// It is worse, or not better.
+    Reject,
+}
+
+/// How much is allowed, and how much is asked for. Losses are in nats a token.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Margins {
+    /// What general texts may lose.
+    pub general: f64,
+    /// Divergence from the base on general texts.
+    pub divergence: f64,
+    /// What older examples may lose on average, and what those of one cycle may.
+    pub older: (f64, f64),
+    /// Share of a rule's negative prompts on which it may show.
+    pub negatives: f64,
+    /// Gain on new examples at least: nats, and a share of the loss before.
+    pub gain: (f64, f64),
+    /// How much of the margin by which the own question is the better one must be left.
+    pub relevance: f64,
+    /// Error that is accepted in a test.
+    pub level: f64,
+    /// New examples without which nothing can be told.
+    pub fresh: usize,
+}
+
+impl Margins {
+    /// For a model of so many parameters.
+    pub fn of(parameters: u64) -> Margins {
+        Margins {
+            general: 0.03,
+            divergence: if parameters < 1_000_000_000 { 0.10 } else { 0.05 },
+            older: (0.05, 0.15),
+            negatives: 0.1,
+            gain: (0.05, 0.05),
+            relevance: 0.5,
+            level: 0.05,
+            fresh: 8,
+        }
+    }
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// What was looked at.
+    pub name: String,
+    /// Whether it is as it must be.
+    pub passed: bool,
+    /// What was found, and what was allowed or asked for, in words.
+    pub found: String,
+}
+
+impl Check {
+    pub(crate) fn new(name: &str, passed: bool, found: String) -> Check {
+        Check { name: name.to_owned(), passed, found }
+    }
+}
+
+/// What the checks say of one candidate at one scale.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// What becomes of it.
+    pub decision: Decision,
+    /// What its update was multiplied with.
+    pub scale: f32,
+    /// The checks that were made, in their order.
+    pub checks: Vec<Check>,
+    /// Evidence to carry on where it is held.
+    pub evidence: Evidence,
+    /// What it did to each new example.
+    pub changes: Vec<Change>,
+}
+
+impl Judgement {
+    /// Whether it was refused because it changes too much: less of it may be right.
+    pub fn is_too_much(&self) -> bool {
+        self.decision == Decision::Reject
+            && self
+                .checks
+                .iter()
+                .any(|c| !c.passed && (c.name.starts_with("not worse") || c.name == "sanity: answers"))
+    }
+}

@@ -1,0 +1,125 @@
+//! The whole judgement of a candidate: all of it, and where that is too much, less of it.
+
+use super::{Change, Check, Decision, Evidence, Judge, Judgement, Losses, Margins, Said};
+use super::{better, distance, not_worse, sanity};
+use crate::generate::GenerateError;
+use engine::adapter::{Adapter, Loaded, Lora, Tensor};
+use std::sync::Arc;
+
+/// A trained adapter that wants to be used.
+pub struct Candidate<'a> {
+    /// As it was trained.
+    pub adapter: &'a Adapter,
+    /// Losses of its training, step by step.
+    pub losses: &'a [f64],
+}
+
+/// Judges all of a candidate; where it changes too much, three quarters and a half of it, then what lies between the
+/// largest part that passed and the smallest that did not. The adapter of the judgement's scale is given with it.
+pub fn rescue(
+    judge: &mut Judge<'_>,
+    candidate: &Candidate<'_>,
+    before: Option<&Arc<Loaded>>,
+    carried: &Evidence,
+    margins: &Margins,
+    tried: &mut dyn FnMut(&Judgement),
+) -> Result<(Judgement, Arc<Loaded>), GenerateError> {
+    let known = (judge.losses(before)?, judge.said(before)?);
+    let mut at = |scale: f32| -> Result<(Judgement, Arc<Loaded>), GenerateError> {
+        let part = Loaded::new("candidate", scaled(candidate.adapter, scale));
+        let judgement = judged(judge, candidate, (scale, &part), &known, carried, margins)?;
+        tried(&judgement);
+        Ok((judgement, part))
+    };
+    let whole = at(1.0)?;
+    if !whole.0.is_too_much() {
+        return Ok(whole);
+    }
+    let most = at(0.75)?;
+    if !most.0.is_too_much() {
+        return Ok(most);
+    }
+    let half = at(0.5)?;
+    if half.0.decision != Decision::Promote {
+        return Ok(half);
+    }
+    let between = at(0.625)?;
+    Ok(if between.0.decision == Decision::Promote { between } else { half })
+}
+
+/// All checks at one scale. What costs most comes last, and is left out where the decision is made.
+fn judged(
+    judge: &mut Judge<'_>,
+    candidate: &Candidate<'_>,
+    (scale, part): (f32, &Arc<Loaded>),
+    (was_losses, was_said): &(Losses, Said),
+    carried: &Evidence,
+    margins: &Margins,
+) -> Result<Judgement, GenerateError> {
+    let sets = judge.sets;
+    let mut checks = sanity::training(part.adapter(), candidate.losses);
+    let failed = |checks: &[Check]| checks.iter().any(|check| !check.passed);
+    let judgement = |decision, checks, evidence: &Evidence, changes| Judgement {
+        decision,
+        scale,
+        checks,
+        evidence: evidence.clone(),
+        changes,
+    };
+    if failed(&checks) {
+        return Ok(judgement(Decision::Reject, checks, carried, Vec::new()));
+    }
+    let losses = judge.losses(Some(part))?;
+    checks.extend(not_worse::losses(margins, &losses, was_losses));
+    if failed(&checks) {
+        return Ok(judgement(Decision::Reject, checks, carried, Vec::new()));
+    }
+    let said = judge.said(Some(part))?;
+    checks.push(sanity::answers(&said, was_said));
+    checks.extend(not_worse::answers(margins, sets, &said, was_said));
+    let safe = !failed(&checks);
+    let few = sets.fresh.len() < margins.fresh;
+    // Too few are not looked at: they are as new the next time.
+    let evidence = if few { carried.clone() } else { carried.with(sets, &losses, was_losses) };
+    let mut better = better::losses(margins, sets, &losses, was_losses, &evidence);
+    better::answers(&mut better, sets, &said, was_said);
+    let passed = better.rule || !failed(&better.checks);
+    let changes = changes(judge, (&losses, &said), (was_losses, was_said));
+    let decision = match () {
+        () if !safe => Decision::Reject,
+        () if few && !better.rule => Decision::Hold,
+        () if passed => Decision::Promote,
+        () if better.undecided => Decision::Hold,
+        () => Decision::Reject,
+    };
+    if few {
+        let found = format!("{} new examples, at least {} are needed", sets.fresh.len(), margins.fresh);
+        checks.push(Check::new("enough new examples", false, found));
+    }
+    checks.extend(better.checks);
+    Ok(judgement(decision, checks, &evidence, changes))
+}
+
+/// What became of each new example.
+fn changes(judge: &Judge<'_>, now: (&Losses, &Said), was: (&Losses, &Said)) -> Vec<Change> {
+    let change = |(n, held): (usize, &super::Held)| Change {
+        question: held.question.clone(),
+        wanted: held.wanted.clone(),
+        before: was.1.fresh[n].text.clone(),
+        after: now.1.fresh[n].text.clone(),
+        gain: was.0.fresh[n] - now.0.fresh[n],
+        less_to_edit: distance(&was.1.fresh[n].text, &held.wanted)
+            - distance(&now.1.fresh[n].text, &held.wanted),
+    };
+    judge.sets.fresh.iter().enumerate().map(change).collect()
+}
+
+/// The same update, `factor` times as strong.
+pub(super) fn scaled(adapter: &Adapter, factor: f32) -> Adapter {
+    let mut other = Adapter::empty(adapter.layers());
+    let copy = |t: &Tensor| Tensor::from_slice(t.rows(), t.cols(), t.as_slice());
+    for (layer, target, lora) in adapter.iter() {
+        other.set(layer, target, Lora { a: copy(&lora.a), b: copy(&lora.b), scale: lora.scale * factor });
+    }
+    other
+}
