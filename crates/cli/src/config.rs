@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What every command starts from.
+#[derive(Clone)]
 pub(crate) struct App {
     /// The data folder.
     pub(crate) home: PathBuf,
@@ -19,7 +20,7 @@ pub(crate) struct App {
 }
 
 /// The user's `config.toml`.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// The model that is used when none is named (`hone use`).
@@ -52,7 +53,7 @@ pub(crate) struct Config {
 }
 
 /// `[web]`: who is asked. Without a key, an address or `tavily_keyless`, nobody is.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Web {
     /// The order in which they are asked: `tavily`, `searxng`.
@@ -68,7 +69,7 @@ pub(crate) struct Web {
 }
 
 /// `[remote]`: a server that speaks the OpenAI API. Conversations go there.
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Remote {
     /// Its base URL: `http://127.0.0.1:8080/v1`.
@@ -118,6 +119,12 @@ impl App {
             config.system = project.system.or(config.system);
         }
         Ok(App { home, config, quiet })
+    }
+
+    /// The same for a server that changes settings: the user's own, and no project's.
+    pub(crate) fn of_user(home: &Path) -> anyhow::Result<App> {
+        let config = user_config(&home.join("config.toml"))?;
+        Ok(App { home: home.to_owned(), config, quiet: true })
     }
 
     /// The models on disk.
@@ -195,7 +202,7 @@ fn read_if_there(path: &Path) -> std::io::Result<Option<String>> {
 }
 
 /// Old contents or new contents, never half of them.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let part = path.with_extension("toml.part");
     let mut file = fs::File::create(&part)?;
     std::io::Write::write_all(&mut file, text.as_bytes())?;

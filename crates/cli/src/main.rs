@@ -13,6 +13,7 @@ mod interrupt;
 mod knowing;
 mod loading;
 mod output;
+mod program;
 mod progress;
 
 use clap::{CommandFactory, Parser};
