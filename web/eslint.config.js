@@ -18,7 +18,9 @@ export default tseslint.config({ ignores: ["dist", "src/lib/api/schema.d.ts"] },
     ],
   },
   rules: {
-    ...hooks.configs.recommended.rules,
+    "react-hooks/rules-of-hooks": "error",
+    "react-hooks/exhaustive-deps": "error",
+    "@typescript-eslint/no-unused-vars": ["error", { varsIgnorePattern: "^_", argsIgnorePattern: "^_" }],
     "boundaries/element-types": [
       "error",
       {

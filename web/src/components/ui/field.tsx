@@ -85,7 +85,11 @@ export function Segments<T extends string>({
   onChange: (value: T) => void;
 }) {
   return (
-    <div role="radiogroup" aria-label={label} className="border-line bg-panel inline-flex rounded-md border p-0.5">
+    <div
+      role="radiogroup"
+      aria-label={label}
+      className="border-line bg-panel inline-flex self-start rounded-md border p-0.5"
+    >
       {options.map((option) => (
         <button
           key={option.value}

@@ -15,7 +15,12 @@ export function LearningPage() {
     >
       <Section
         title="Training"
-        about="From a set of examples: `hone data fetch` and `hone data build` make one. Answers go on meanwhile, a little more slowly."
+        about={
+          <>
+            From a set of examples, which <code className="font-mono">hone data fetch</code> and{" "}
+            <code className="font-mono">hone data build</code> make. Answers go on meanwhile, a little more slowly.
+          </>
+        }
       >
         {error && <Problem error={error} onRetry={() => void refetch()} />}
         {run && <RunView run={run} known={known} />}

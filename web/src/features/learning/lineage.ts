@@ -12,9 +12,12 @@ export interface Member {
 /** Parents before their children, families by age. */
 export function lineage(adapters: Adapter[]): Member[] {
   const ids = new Set(adapters.map(({ id }) => id));
-  const children = Map.groupBy(adapters, ({ id, parent }) =>
-    parent && parent !== id && ids.has(parent) ? parent : "",
-  );
+  const children = new Map<string, Adapter[]>();
+  for (const adapter of adapters) {
+    const { id, parent } = adapter;
+    const above = parent && parent !== id && ids.has(parent) ? parent : "";
+    children.set(above, [...(children.get(above) ?? []), adapter]);
+  }
   const seen = new Set<string>();
   const below = (id: string, depth: number): Member[] =>
     (children.get(id) ?? []).flatMap((adapter) => {
