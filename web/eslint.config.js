@@ -33,11 +33,7 @@ export default tseslint.config({ ignores: ["dist", "src/lib/api/schema.d.ts"] },
         ],
       },
     ],
-    "no-restricted-properties": [
-      "error",
-      { property: "innerHTML", message: RAW_HTML },
-      { property: "outerHTML", message: RAW_HTML },
-    ],
+    "no-restricted-properties": ["error", { property: "innerHTML", message: RAW_HTML }],
     "no-restricted-syntax": [
       "error",
       { selector: "JSXAttribute[name.name='dangerouslySetInnerHTML']", message: RAW_HTML },
