@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What every command starts from.
+#[derive(Clone)]
 pub(crate) struct App {
     /// The data folder.
     pub(crate) home: PathBuf,
@@ -23,7 +24,7 @@ pub(crate) struct App {
 }
 
 /// The user's `config.toml`.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// The model that is used when none is named (`hone use`).
@@ -59,7 +60,7 @@ pub(crate) struct Config {
 }
 
 /// `[web]`: who is asked. Without a key, an address or `tavily_keyless`, nobody is.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Web {
     /// The order in which they are asked: `tavily`, `searxng`.
@@ -75,7 +76,7 @@ pub(crate) struct Web {
 }
 
 /// `[knowledge]`: where vectors are, and what the API may index.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Indexing {
     /// Where the vectors of passages are kept.
@@ -98,7 +99,7 @@ pub(crate) enum VectorPlace {
 }
 
 /// `[remote]`: a server that speaks the OpenAI API. Conversations go there.
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Remote {
     /// Its base URL: `http://127.0.0.1:8080/v1`.
@@ -149,6 +150,13 @@ impl App {
         }
         let embedding = Arc::new(Embedding::new(&home, config.threads));
         Ok(App { home, config, quiet, embedding })
+    }
+
+    /// The same for a server that changes settings: the user's own, and no project's.
+    pub(crate) fn of_user(home: &Path) -> anyhow::Result<App> {
+        let config = user_config(&home.join("config.toml"))?;
+        let embedding = Arc::new(Embedding::new(home, config.threads));
+        Ok(App { home: home.to_owned(), config, quiet: true, embedding })
     }
 
     /// The models on disk.
@@ -226,7 +234,7 @@ fn read_if_there(path: &Path) -> std::io::Result<Option<String>> {
 }
 
 /// Old contents or new contents, never half of them.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let part = path.with_extension("toml.part");
     let mut file = fs::File::create(&part)?;
     std::io::Write::write_all(&mut file, text.as_bytes())?;

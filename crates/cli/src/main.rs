@@ -14,6 +14,7 @@ mod interrupt;
 mod knowing;
 mod loading;
 mod output;
+mod program;
 mod progress;
 
 use clap::{CommandFactory, Parser};

@@ -122,6 +122,16 @@ impl ApiError {
         ApiError::new(StatusCode::NOT_FOUND, INVALID, "no_store", message)
     }
 
+    pub(crate) fn no_program() -> Self {
+        let message = "this server runs in a program that has no models and settings of its own";
+        ApiError::new(StatusCode::NOT_FOUND, INVALID, "no_program", message)
+    }
+
+    /// The system said no, and the message says to what.
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "failed", message)
+    }
+
     pub(crate) fn not_found(code: &'static str, message: impl Into<String>) -> Self {
         ApiError::new(StatusCode::NOT_FOUND, INVALID, code, message)
     }

@@ -133,7 +133,7 @@ impl Gate {
         let open = self
             .open
             .iter()
-            .any(|(method, path)| method == request.method() && *path == request.uri().path());
+            .any(|(method, path)| method == request.method() && is_path(path, request.uri().path()));
         let mut sent = request.headers().get_all(header::AUTHORIZATION).iter();
         let right = match (sent.next(), sent.next()) {
             (Some(value), None) => key::matches(value.as_bytes(), key),
@@ -141,6 +141,14 @@ impl Gate {
         };
         if open || right { Ok(()) } else { Err(ApiError::unauthorized()) }
     }
+}
+
+/// Whether a path is one of the table's, in which `{name}` stands for one segment.
+fn is_path(pattern: &str, path: &str) -> bool {
+    let same = |(wanted, segment): (&str, &str)| {
+        wanted == segment || (wanted.starts_with('{') && !segment.is_empty())
+    };
+    pattern.split('/').count() == path.split('/').count() && pattern.split('/').zip(path.split('/')).all(same)
 }
 
 /// What a browser says about where a request comes from.
@@ -173,8 +181,8 @@ fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     }
 }
 
-/// Nothing from elsewhere, nothing inline, no frame, no cache.
-const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
+/// Nothing from elsewhere, nothing inline, no frame; no cache either, but for the UI's scripts, which say otherwise.
+const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
     (
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
@@ -185,11 +193,11 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     (header::REFERRER_POLICY, "no-referrer"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    (header::CACHE_CONTROL, "no-store"),
 ];
 
 fn secure(headers: &mut HeaderMap) {
     for (name, value) in SECURITY_HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }

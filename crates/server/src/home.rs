@@ -1,7 +1,8 @@
-//! The page at `/`: what runs here, and how to use it.
+//! The plain page at `/about`, and at `/` where there is no web UI: what runs here, and how to use it.
 
 use crate::page::{escape, page};
 use crate::state::{Phase, Shared};
+use crate::ui;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::Html;
@@ -13,6 +14,7 @@ pub(crate) async fn show(State(shared): State<Arc<Shared>>, headers: HeaderMap) 
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1:4663");
     let (host, name) = (escape(host), escape(shared.served.name()));
     let state = state(&shared.served.phase());
+    let missing = if ui::is_built() { "" } else { ui::MISSING };
     let body = format!(
         r#"<main>
 <h1>hone</h1>
@@ -21,6 +23,7 @@ pub(crate) async fn show(State(shared): State<Arc<Shared>>, headers: HeaderMap) 
 <h2>{name}</h2>
 {state}
 </section>
+{missing}
 <section>
 <h2>Use it</h2>
 <p>Any program that speaks the OpenAI API can use this server. Its base URL is</p>

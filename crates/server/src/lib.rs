@@ -4,7 +4,7 @@
 //! table finds its handler (`router`), the handler reads the body (`body`), asks the engine and answers
 //! (`openai`, `api`). Which adapter answers is looked up in `adapters`; `training` runs in the gaps between answers;
 //! `turns` are conversations being answered by the parts in `brain`. What the handlers share is in `state`; every refusal
-//! is an [`error::ApiError`].
+//! is an [`error::ApiError`]. `program` is what only the program around the server can do, and `ui` the web UI in it.
 
 mod accept;
 mod adapters;
@@ -26,6 +26,7 @@ mod openai;
 mod openapi;
 mod options;
 mod page;
+mod program;
 mod router;
 mod sse;
 mod stall;
@@ -33,10 +34,14 @@ mod state;
 mod train_log;
 mod training;
 mod turns;
+mod ui;
 
 pub use accept::{Address, Server, serve};
 pub use brain::Brain;
 pub use openapi::document as openapi_document;
 pub use options::{Home, Limits, ServeError, ServerOptions};
+pub use program::{
+    CatalogModel, InstalledModel, ModelShelf, Program, ProgramError, PullObject, SettingsEdit, SettingsObject,
+};
 pub use router::{Access, Route, app, routes};
 pub use state::AppState;

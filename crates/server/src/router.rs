@@ -4,7 +4,7 @@ use crate::error::ApiError;
 use crate::gate::{self, Gate};
 use crate::options::ServerOptions;
 use crate::state::{AppState, Shared};
-use crate::{api, docs, health, home, metrics, openai, openapi, page};
+use crate::{api, docs, health, home, metrics, openai, openapi, page, ui};
 use axum::Router;
 use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn_with_state;
@@ -39,7 +39,15 @@ pub enum Access {
 pub fn routes() -> Vec<Route> {
     use Access::{Key, Open};
     vec![
-        read("/",                    Key,  get(home::show)),
+        read("/",                    Open, get(ui::page)),
+        read("/c/{chat}",            Open, get(ui::page)),
+        read("/knowledge",           Open, get(ui::page)),
+        read("/rules",               Open, get(ui::page)),
+        read("/learning",            Open, get(ui::page)),
+        read("/models",              Open, get(ui::page)),
+        read("/settings",            Open, get(ui::page)),
+        read("/assets/{file}",       Open, get(ui::asset)),
+        read("/about",               Key,  get(home::show)),
         read("/health",              Open, get(health::show)),
         read("/metrics",             Key,  get(metrics::show)),
         read("/openapi.json",        Key,  get(openapi::show)),
@@ -61,10 +69,13 @@ pub fn routes() -> Vec<Route> {
         read("/api/chats",                  Key,  get(api::chats::list)),
         write("/api/chats",                 Key, post(api::chats::create)),
         read("/api/chats/search",           Key,  get(api::chats::search)),
+        write("/api/chats/import",          Key, post(api::exchange::import)),
+        read("/api/chats/{chat}/export",    Key,  get(api::exchange::export)),
         read("/api/chats/{chat}",           Key,  get(api::chats::show)),
         write("/api/chats/{chat}",          Key, post(api::chats::change)),
         write("/api/chats/{chat}/delete",   Key, post(api::chats::delete)),
         write("/api/chats/{chat}/messages", Key, post(api::messages::say)),
+        write("/api/messages/{message}/edit",     Key, post(api::exchange::edit)),
         write("/api/messages/{message}/feedback", Key, post(api::messages::feedback)),
         read("/api/turns/{turn}/events",    Key,  get(api::turns::events)),
         write("/api/turns/{turn}/stop",     Key, post(api::turns::stop)),
@@ -81,6 +92,14 @@ pub fn routes() -> Vec<Route> {
         write("/api/index/jobs/{job}/stop", Key, post(api::index::stop)),
         read("/api/index/search",           Key,  get(api::knowledge::search)),
         write("/api/intents",               Key, post(api::knowledge::correct)),
+        read("/api/server",                 Key,  get(api::server::show)),
+        read("/api/models",                 Key,  get(api::program::models)),
+        write("/api/models/pull",           Key, post(api::program::pull)),
+        write("/api/models/use",            Key, post(api::program::use_model)),
+        write("/api/models/delete",         Key, post(api::program::delete_model)),
+        read("/api/settings",               Key,  get(api::program::settings)),
+        write("/api/settings",              Key, post(api::program::change_settings)),
+        write("/api/web/try",               Key, post(api::program::try_search)),
         read("/api/outgoing",               Key,  get(api::outgoing::list)),
     ]
 }

@@ -7,6 +7,7 @@ use crate::error::ApiError;
 use crate::indexing::Indexing;
 use crate::metrics::Metrics;
 use crate::options::{Home, Limits};
+use crate::program::Program;
 use crate::training::Training;
 use crate::turns::Turns;
 use engine::adapter::Loaded;
@@ -33,6 +34,8 @@ struct Served {
     turns: Arc<Turns>,
     indexing: Indexing,
     embedding: OnceLock<Arc<Embedding>>,
+    /// `None` where there are no models and settings to change.
+    program: OnceLock<Arc<dyn Program>>,
 }
 
 /// How far loading has come.
@@ -67,6 +70,7 @@ impl AppState {
             turns: Arc::default(),
             indexing: Indexing::default(),
             embedding: OnceLock::new(),
+            program: OnceLock::new(),
         }))
     }
 
@@ -74,6 +78,16 @@ impl AppState {
     pub fn with_brain(self, brain: Brain) -> Self {
         let _ = self.0.brain.set(brain);
         self
+    }
+
+    /// From now on models and settings can be seen and changed. Only the first call counts.
+    pub fn with_program(self, program: Arc<dyn Program>) -> Self {
+        let _ = self.0.program.set(program);
+        self
+    }
+
+    pub(crate) fn program(&self) -> Option<Arc<dyn Program>> {
+        self.0.program.get().cloned()
     }
 
     /// Asks all turns of conversations to end; what they have said is kept.

@@ -11,7 +11,19 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Pages for people, which the document leaves out.
-const PAGES: [&str; 3] = ["/", "/docs", "/style.css"];
+const PAGES: [&str; 11] = [
+    "/",
+    "/c/{chat}",
+    "/knowledge",
+    "/rules",
+    "/learning",
+    "/models",
+    "/settings",
+    "/assets/{file}",
+    "/about",
+    "/docs",
+    "/style.css",
+];
 
 fn document() -> Value {
     serde_json::to_value(server::openapi_document()).unwrap()
@@ -115,7 +127,7 @@ async fn its_ranges_are_the_ones_that_are_checked() {
 #[tokio::test]
 async fn pages_need_nothing_from_elsewhere() {
     let app = tiny_app();
-    for path in ["/", "/docs"] {
+    for path in ["/about", "/docs"] {
         let (status, page) = send(&app, request(Method::GET, path, Body::empty())).await;
         assert_eq!(status, 200);
         for forbidden in
@@ -130,7 +142,7 @@ async fn pages_need_nothing_from_elsewhere() {
         assert!(links.is_empty(), "{path} links to {links:?}");
         assert!(page.contains("<link rel=\"stylesheet\" href=\"/style.css\">"));
     }
-    let (_, home) = send(&app, request(Method::GET, "/", Body::empty())).await;
+    let (_, home) = send(&app, request(Method::GET, "/about", Body::empty())).await;
     assert!(home.contains(NAME));
     let (_, style) = send(&app, request(Method::GET, "/style.css", Body::empty())).await;
     assert!(!style.contains("url(") && !style.contains("@import"));
@@ -158,4 +170,19 @@ async fn the_docs_page_names_every_route_status_type_and_field() {
     for anchor in anchors {
         assert!(page.contains(&format!("id=\"{anchor}\"")), "#{anchor} leads nowhere");
     }
+}
+
+/// `UPDATE=1 cargo test -p server --test document` writes it anew; `npm run api` makes the UI's types of it.
+#[test]
+fn the_ui_has_this_document() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/openapi.json");
+    let now = serde_json::to_string_pretty(&document()).unwrap() + "\n";
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &now).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == now,
+        "web/openapi.json is stale: run this test with UPDATE=1, then `npm run api` in web/"
+    );
 }

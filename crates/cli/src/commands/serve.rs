@@ -5,26 +5,60 @@ use crate::config::App;
 use crate::flags::Serve;
 use crate::loading::{self, Chosen};
 use crate::output;
+use crate::program::Around;
 use anyhow::{Context, anyhow};
 use engine::EngineOptions;
+use hub::PullOptions;
 use hub::catalog::EMBEDDING;
 use knowledge::watch::Watch;
 use server::{AppState, Home, Server, ServerOptions};
+use std::borrow::Cow;
 use std::process::ExitCode;
 use std::sync::Arc;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::sync::oneshot;
 
 pub(crate) fn run(app: &App, flags: &Serve) -> anyhow::Result<ExitCode> {
-    let chosen = loading::choose(app, flags.model.model.as_deref())?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
-    runtime.block_on(serve(app, flags, chosen))
+    let (again, wishes) = mpsc::unbounded_channel();
+    let offline = flags.offline || PullOptions::from_env().offline;
+    let mut rounds = Rounds { around: Arc::new(Around::new(app, offline, again)), wishes, port: None };
+    let mut asked = flags.model.model.clone();
+    let mut now = Cow::Borrowed(app);
+    loop {
+        let chosen = loading::choose(&now, asked.as_deref())?;
+        match runtime.block_on(serve(&now, flags, chosen, &mut rounds))? {
+            End::Over => return Ok(ExitCode::SUCCESS),
+            End::Again(model) => asked = model.or(asked),
+        }
+        now = Cow::Owned(App::open(app.quiet)?);
+    }
 }
 
-async fn serve(app: &App, flags: &Serve, chosen: Chosen) -> anyhow::Result<ExitCode> {
-    let server = Server::bind(listen_on(app, flags)).await?;
+/// What outlives one round of serving: another model, or other settings, begin the next one.
+struct Rounds {
+    around: Arc<Around>,
+    /// Wishes to begin again, with a model or as before.
+    wishes: UnboundedReceiver<Option<String>>,
+    /// The port of the round before, so that clients find the next one.
+    port: Option<u16>,
+}
+
+/// How a round ended.
+enum End {
+    Over,
+    /// With this model, or as before.
+    Again(Option<String>),
+}
+
+async fn serve(app: &App, flags: &Serve, chosen: Chosen, rounds: &mut Rounds) -> anyhow::Result<End> {
+    let options = listen_on(app, flags);
+    let server = Server::bind(ServerOptions { port: rounds.port.unwrap_or(options.port), ..options }).await?;
     let address = server.address();
-    // The address is all of standard output, for scripts that started with port 0.
-    output::print(&format!("{address}\n"))?;
+    if rounds.port.replace(address.port()).is_none() {
+        // The address is all of standard output, for scripts that started with port 0.
+        output::print(&format!("{address}\n"))?;
+    }
     if !app.quiet {
         eprintln!("OpenAI API: {address}/v1 · documents: {address}/docs · loading {}", chosen.name);
     }
@@ -33,29 +67,41 @@ async fn serve(app: &App, flags: &Serve, chosen: Chosen) -> anyhow::Result<ExitC
     // Watches the indexed folders as long as it lives.
     let _watch = Watch::start(index, knowledge::index::Options::default());
     let state = AppState::with_home(chosen.name.clone(), home(app, flags, &chosen)?).with_brain(brain);
+    let state = state.with_program(rounds.around.clone());
     let embedding = Arc::clone(&app.embedding);
     // Also where it is pulled after the start.
     state.embed_with(EMBEDDING, move || {
         embedding.need().map(|model| Arc::clone(model.encoder())).map_err(|error| format!("{error:#}"))
     });
     let (broken, load_failed) = oneshot::channel();
-    start_loading(chosen, options(app, flags), state.clone(), (flags.adapter.is_some(), app.quiet), broken);
+    start_loading(
+        chosen,
+        engine_options(app, flags),
+        state.clone(),
+        (flags.adapter.is_some(), app.quiet),
+        broken,
+    );
 
-    let mut failure = None;
-    let end = async {
+    let (mut failure, mut end) = (None, End::Over);
+    let mut leaving = None;
+    let over = async {
         tokio::select! {
             name = signal() => tracing::info!("{name}: answers in progress get a moment to end"),
+            Some(model) = rounds.wishes.recv() => end = End::Again(model),
             Ok(error) = load_failed => failure = Some(error),
         }
         // It writes a checkpoint while the answers end.
         state.stop_training();
         state.stop_turns();
         state.stop_indexing();
-        tokio::spawn(leave_at_the_next_signal());
+        leaving = Some(tokio::spawn(leave_at_the_next_signal()));
     };
-    server.run(state.clone(), end).await;
+    server.run(state.clone(), over).await;
     tokio::task::block_in_place(|| state.join_training());
-    failure.map_or(Ok(ExitCode::SUCCESS), Err)
+    if let (End::Again(_), Some(leaving)) = (&end, leaving) {
+        leaving.abort();
+    }
+    failure.map_or(Ok(end), Err)
 }
 
 fn listen_on(app: &App, flags: &Serve) -> ServerOptions {
@@ -85,7 +131,7 @@ fn home(app: &App, flags: &Serve, chosen: &Chosen) -> anyhow::Result<Home> {
     })
 }
 
-fn options(app: &App, flags: &Serve) -> EngineOptions {
+fn engine_options(app: &App, flags: &Serve) -> EngineOptions {
     let one = loading::options(app, &flags.model);
     let default = EngineOptions::default();
     let parallel = flags.parallel.or(app.config.parallel).map(|n| n as usize);

@@ -2,12 +2,15 @@
 
 pub(crate) mod adapters;
 pub(crate) mod chats;
+pub(crate) mod exchange;
 pub(crate) mod index;
 pub(crate) mod knowledge;
 pub(crate) mod messages;
 mod objects;
 pub(crate) mod outgoing;
+pub(crate) mod program;
 pub(crate) mod rules;
+pub(crate) mod server;
 pub(crate) mod train;
 pub(crate) mod turns;
 

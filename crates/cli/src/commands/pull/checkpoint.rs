@@ -3,9 +3,7 @@
 use anyhow::Context;
 use engine::import::{Format, Import, Options, check};
 use hub::checkpoint::{self, Opened};
-use hub::{Installed, Library, Progress as _, PullOptions};
-
-use crate::progress::Progress;
+use hub::{Installed, Library, Progress, PullOptions};
 
 /// What the header of the result may need beside its tensors: mostly the vocabulary.
 const HEADER: u64 = 32 << 20;
@@ -14,12 +12,12 @@ const HEADER: u64 = 32 << 20;
 ///
 /// The configuration is checked before the weights are fetched, so that a model that cannot be computed costs
 /// no download. What fails later leaves the files for the next try.
-pub(super) fn pull(
+pub(crate) fn pull(
     library: &Library,
     spec: &str,
     format: Option<Format>,
     options: &PullOptions,
-    progress: &Progress,
+    progress: &dyn Progress,
 ) -> anyhow::Result<(Installed, Vec<String>)> {
     let asked = format.map(Format::name);
     let checkpoint = match checkpoint::open(library, spec, asked, options, progress)? {

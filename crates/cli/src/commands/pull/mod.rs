@@ -1,6 +1,6 @@
 //! `hone pull`: fetches or imports a model; without a name it lists what there is.
 
-mod checkpoint;
+pub(crate) mod checkpoint;
 
 use crate::config::App;
 use crate::flags::Pull;
@@ -87,7 +87,7 @@ fn as_json(entry: &catalog::Entry, memory: u64) -> serde_json::Value {
     })
 }
 
-fn total_memory() -> u64 {
+pub(crate) fn total_memory() -> u64 {
     let memory_only = sysinfo::RefreshKind::nothing().with_memory(sysinfo::MemoryRefreshKind::everything());
     // Where the system does not say how much it has, nothing fits.
     sysinfo::System::new_with_specifics(memory_only).map_or(0, |system| system.total_memory())

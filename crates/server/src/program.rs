@@ -1,0 +1,218 @@
+//! What only the program around the server can do: models on disk, settings in a file, starting again.
+
+use crate::error::ApiError;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The program that the server runs in. Its calls may wait for the disk, not for a network.
+pub trait Program: Send + Sync {
+    /// The models on disk, those that can be fetched, and the pulls that go on.
+    fn models(&self) -> Result<ModelShelf, ProgramError>;
+
+    /// Begins to fetch a model, or goes on with one whose pull was cut off.
+    fn pull(&self, source: &str) -> Result<(), ProgramError>;
+
+    /// Chooses the model that is served, and starts the server again with it.
+    fn use_model(&self, name: &str) -> Result<(), ProgramError>;
+
+    /// Deletes a model from disk.
+    fn remove_model(&self, name: &str) -> Result<(), ProgramError>;
+
+    /// The settings.
+    fn settings(&self) -> Result<SettingsObject, ProgramError>;
+
+    /// Changes settings, and starts the server again with them.
+    fn change_settings(&self, change: SettingsEdit) -> Result<(), ProgramError>;
+}
+
+/// Why the program did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// A field has a value that it cannot have.
+    #[error("{message}")]
+    Invalid {
+        /// The field.
+        field: String,
+        /// Why, and what to do.
+        message: String,
+    },
+    /// Not now.
+    #[error("{0}")]
+    Conflict(String),
+    /// The system said no.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<ProgramError> for ApiError {
+    fn from(error: ProgramError) -> ApiError {
+        let message = error.to_string();
+        match error {
+            ProgramError::NotFound(_) => ApiError::not_found("not_found", message),
+            ProgramError::Invalid { field, .. } => ApiError::invalid(field, message),
+            ProgramError::Conflict(_) => ApiError::conflict("not_now", message),
+            ProgramError::Failed(_) => ApiError::failed(message),
+        }
+    }
+}
+
+/// Models: on disk, to fetch, being fetched.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ModelShelf {
+    /// The chosen one.
+    #[schema(required)]
+    pub current: Option<String>,
+    /// The small one that a first start fetches.
+    pub starter: String,
+    /// The one of the catalogue that suits this machine best.
+    #[schema(required)]
+    pub recommended: Option<String>,
+    /// Memory of this machine.
+    pub memory_bytes: u64,
+    /// Free space where models are kept.
+    #[schema(required)]
+    pub free_bytes: Option<u64>,
+    /// Models on disk.
+    pub installed: Vec<InstalledModel>,
+    /// Models with a short name.
+    pub catalog: Vec<CatalogModel>,
+    /// Pulls of this server, the newest first.
+    pub pulls: Vec<PullObject>,
+}
+
+/// A model on disk.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct InstalledModel {
+    /// Its name.
+    pub name: String,
+    /// `chat` or `embedding`.
+    pub kind: String,
+    /// Where it came from.
+    pub source: String,
+    /// Size of the file.
+    pub bytes: u64,
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// The licence, where it is known.
+    #[schema(required)]
+    pub license: Option<String>,
+}
+
+/// A model of the catalogue.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CatalogModel {
+    /// Its name.
+    pub name: String,
+    /// `chat` or `embedding`.
+    pub kind: String,
+    /// What it is good for.
+    pub summary: String,
+    /// The licence of the weights.
+    pub license: String,
+    /// Number of weights.
+    pub parameters: u64,
+    /// Size of the file.
+    pub bytes: u64,
+    /// Memory to run it with a conversation of 8192 tokens.
+    pub memory_bytes: u64,
+    /// Whether this machine has that, with some room to spare.
+    pub fits: bool,
+}
+
+/// A pull.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PullObject {
+    /// What was asked for.
+    pub source: String,
+    /// `running`, `done` or `failed`; a failed one goes on where it was when it is asked for again.
+    pub state: String,
+    /// What is being done.
+    pub what: String,
+    /// Bytes of it that are there.
+    pub done: u64,
+    /// Of so many, where that is known.
+    #[schema(required)]
+    pub total: Option<u64>,
+    /// The last thing to know.
+    #[schema(required)]
+    pub message: Option<String>,
+    /// Why it failed.
+    #[schema(required)]
+    pub error: Option<String>,
+}
+
+/// The settings, without any key.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SettingsObject {
+    /// The file that they are in.
+    pub file: String,
+    /// Whether nothing may leave this machine.
+    pub offline: bool,
+    /// In which order search providers are asked: `tavily`, `searxng`.
+    pub providers: Vec<String>,
+    /// Whether there is a key of Tavily.
+    pub tavily_key: bool,
+    /// Whether Tavily is asked without a key.
+    pub tavily_keyless: bool,
+    /// Address of an instance of SearXNG.
+    #[schema(required)]
+    pub searxng_url: Option<String>,
+    /// Settings that come from the environment, and are not changed here.
+    pub from_environment: Vec<String>,
+    /// Base URL of a model elsewhere that answers conversations.
+    #[schema(required)]
+    pub remote_url: Option<String>,
+    /// Its id there.
+    #[schema(required)]
+    pub remote_model: Option<String>,
+    /// Whether there is a key for it.
+    pub remote_key: bool,
+    /// Instruction of conversations.
+    #[schema(required)]
+    pub system: Option<String>,
+    /// Randomness of answers.
+    #[schema(required)]
+    pub temperature: Option<f32>,
+    /// Longest answer.
+    #[schema(required)]
+    pub max_tokens: Option<u32>,
+    /// Tokens that a conversation may hold.
+    #[schema(required)]
+    pub context: Option<u32>,
+    /// Threads that compute.
+    #[schema(required)]
+    pub threads: Option<u32>,
+}
+
+/// Settings to change; what is left out stays, and an empty text or zero takes a setting away.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettingsEdit {
+    /// See `SettingsObject`.
+    pub providers: Option<Vec<String>>,
+    /// Key of Tavily. It is written to the settings' file, which only this user can read, and never shown again.
+    pub tavily_key: Option<String>,
+    /// See `SettingsObject`.
+    pub tavily_keyless: Option<bool>,
+    /// See `SettingsObject`.
+    pub searxng_url: Option<String>,
+    /// See `SettingsObject`. Another address takes the key away.
+    pub remote_url: Option<String>,
+    /// See `SettingsObject`.
+    pub remote_model: Option<String>,
+    /// Key of the model elsewhere.
+    pub remote_key: Option<String>,
+    /// See `SettingsObject`.
+    pub system: Option<String>,
+    /// See `SettingsObject`; negative takes it away.
+    pub temperature: Option<f32>,
+    /// See `SettingsObject`.
+    pub max_tokens: Option<u32>,
+    /// See `SettingsObject`.
+    pub context: Option<u32>,
+    /// See `SettingsObject`.
+    pub threads: Option<u32>,
+}

@@ -1,0 +1,89 @@
+// What hone is taught, what it reads, and what it learns.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { ask, launch, open } from "./browser";
+import { Hone, until } from "./hone";
+
+let hone: Hone;
+let browser: Browser;
+let page: Page;
+let complaints: string[];
+
+beforeAll(async () => {
+  hone = await new Hone().start();
+  browser = await launch();
+  ({ page, complaints } = await open(browser, `${hone.url}/rules`));
+});
+afterAll(async () => {
+  await browser?.close();
+  await hone?.stop();
+});
+
+const button = (name: string | RegExp) => page.getByRole("button", { name });
+
+it("uses a rule that it was taught, and asks about one that contradicts it", async () => {
+  await page.getByLabel("New rule").fill("Always use TypeScript");
+  await button("Teach").click();
+  await page.getByText("everywhere").waitFor();
+  await page.getByLabel("New rule").fill("Never use TypeScript");
+  await button("Teach").click();
+  await page.getByText(/contradicts/).waitFor();
+  await button("Keep the old one").click();
+  await until(async () => (await hone.api<{ rules: unknown[] }>("/api/rules")).rules.length === 1, "one rule");
+  await page.goto(hone.url);
+  await ask(page, "Write a function that adds two numbers.");
+  await button("1 rule").click();
+  await page.getByRole("menuitem", { name: "Always use TypeScript" }).waitFor();
+});
+
+it("answers from an indexed folder, and shows where from", async () => {
+  const folder = join(hone.home, "project");
+  mkdirSync(folder);
+  writeFileSync(
+    join(folder, "tariff.py"),
+    'def zebra_tariff(weight):\n    """The price of sending a zebra."""\n    return 12 + 3 * weight\n',
+  );
+  hone.run("index", "add", folder, "-q");
+  await page.goto(`${hone.url}/knowledge`);
+  await page.getByText("1 file").waitFor();
+  await page.getByRole("searchbox", { name: "Question or words" }).fill("zebra tariff");
+  await button("Find").click();
+  await page.getByText(/tariff\.py:1-/).click();
+  await page.getByText("return 12 + 3 * weight").waitFor();
+  await page.goto(hone.url);
+  await ask(page, "What does zebra_tariff in my code compute?");
+  await button(/^\d+ sources?$/).click();
+  await page.getByRole("heading", { name: "Sources" }).waitFor();
+  await page.getByText("tariff.py:1-", { exact: false }).first().waitFor();
+  await page.getByText("return 12 + 3 * weight").waitFor();
+});
+
+it("trains an adapter, puts it in use, and takes it back", async () => {
+  const rows = Array.from({ length: 12 }, (_, n) => ({
+    messages: [
+      { role: "user", content: `Name number ${n}.` },
+      { role: "assistant", content: `It is called ${"abcdefghijkl"[n]}.` },
+    ],
+  }));
+  const file = join(hone.home, "names.jsonl");
+  writeFileSync(file, rows.map((row) => JSON.stringify(row)).join("\n"));
+  hone.run("data", "fetch", file, "--name", "names", "-q");
+  await page.goto(`${hone.url}/learning`);
+  await page.getByLabel("Set of examples").fill("names");
+  await page.getByLabel("Name of the adapter").fill("first-words");
+  await page.getByLabel("Steps").fill("2");
+  await button("Train").click();
+  await page.getByText("The adapter is in the list below", { exact: false }).waitFor({ timeout: 90_000 });
+  await page.getByRole("list", { name: "Adapters" }).getByRole("button", { name: "Use" }).click();
+  await page.getByText("in use", { exact: true }).waitFor();
+  expect((await hone.api<{ in_use: string | null }>("/api/adapters")).in_use).not.toBeNull();
+  await button("Roll back").click();
+  await page.getByText("Back to the model alone.").waitFor();
+  expect((await hone.api<{ in_use: string | null }>("/api/adapters")).in_use).toBeNull();
+});
+
+it("and nothing was complained about", () => {
+  expect(complaints).toEqual([]);
+});

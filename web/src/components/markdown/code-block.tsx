@@ -1,0 +1,95 @@
+// A block of code: its language, copy, keep, and colours once they are loaded.
+import { Check, Copy, BookmarkPlus } from "lucide-react";
+import { memo, useEffect, useState } from "react";
+import { visible } from "@/lib/visible";
+import { cx } from "@/lib/class-names";
+import { type ColouredLine, colours } from "./highlight";
+
+interface Props {
+  language?: string;
+  code: string;
+  onKeep?: (code: string) => void;
+}
+
+export const CodeBlock = memo(function CodeBlock({ language, code, onKeep }: Props) {
+  const [done, setDone] = useState<"copied" | "kept" | null>(null);
+  const copy = () => void navigator.clipboard.writeText(code).then(() => setDone("copied"));
+  const keep = () => {
+    onKeep?.(code);
+    void navigator.clipboard.writeText(code).catch(() => undefined);
+    setDone("kept");
+  };
+  useEffect(() => {
+    if (done !== "copied") return;
+    const timer = setTimeout(() => setDone(null), 1500);
+    return () => clearTimeout(timer);
+  }, [done]);
+  return (
+    <div className="border-line bg-panel my-3 overflow-hidden rounded-lg border first:mt-0 last:mb-0">
+      <div className="border-line text-muted flex h-8 items-center gap-1 border-b pr-1 pl-3 text-xs">
+        <span className="flex-1 truncate font-mono">{language ?? "text"}</span>
+        {onKeep && (
+          <Action onClick={keep} title="Copy, and tell hone that this code was good">
+            {done === "kept" ? <Check size={13} /> : <BookmarkPlus size={13} />}
+            {done === "kept" ? "Kept" : "Keep"}
+          </Action>
+        )}
+        <Action onClick={copy} title="Copy this code">
+          {done === "copied" ? <Check size={13} /> : <Copy size={13} />}
+          {done === "copied" ? "Copied" : "Copy"}
+        </Action>
+      </div>
+      <pre
+        className="overflow-x-auto px-3 py-2.5 font-mono text-[0.8rem] leading-[1.55]"
+        tabIndex={0}
+        aria-label="Code"
+      >
+        <Coloured language={language} code={code} />
+      </pre>
+    </div>
+  );
+});
+
+function Action({ onClick, title, children }: { onClick: () => void; title: string; children: React.ReactNode }) {
+  return (
+    <button
+      type="button"
+      onClick={onClick}
+      title={title}
+      className="hover:bg-hover hover:text-ink flex items-center gap-1 rounded px-1.5 py-1"
+    >
+      {children}
+    </button>
+  );
+}
+
+function Coloured({ language, code }: { language?: string; code: string }) {
+  const [coloured, setColoured] = useState<{ code: string; lines: ColouredLine[] } | null>(null);
+  useEffect(() => {
+    let current = true;
+    // While code streams in, colours follow at most a few times a second.
+    const timer = setTimeout(() => {
+      void colours(code, language).then((lines) => current && lines && setColoured({ code, lines }));
+    }, 120);
+    return () => {
+      current = false;
+      clearTimeout(timer);
+    };
+  }, [code, language]);
+  if (!coloured || !code.startsWith(coloured.code)) return <code>{visible(code)}</code>;
+  return (
+    <code>
+      {coloured.lines.map((line, index) => (
+        <span key={index}>
+          {line.map(({ text, kind }, at) => (
+            <span key={at} className={cx(kind && `tok-${kind}`)}>
+              {visible(text)}
+            </span>
+          ))}
+          {"\n"}
+        </span>
+      ))}
+      {visible(code.slice(coloured.code.length).replace(/^\n/, ""))}
+    </code>
+  );
+}

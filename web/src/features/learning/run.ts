@@ -1,0 +1,65 @@
+// A training run: what is told of it, heard through breaks.
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useReducer } from "react";
+import { type Schemas, api, unwrap } from "@/lib/api/client";
+import { listen } from "@/lib/sse";
+
+export type Run = Schemas["TrainRun"];
+export type Plan = Schemas["TrainPlan"];
+export type Step = Schemas["TrainStep"];
+
+export interface Told {
+  plan: Plan | null;
+  steps: Step[];
+  remarks: string[];
+  saved: number | null;
+}
+
+export const NOTHING: Told = { plan: null, steps: [], remarks: [], saved: null };
+
+type News = { name: "reset" } | { name: string; data: string };
+
+/** What is known after one more event. */
+export function told(before: Told, news: News): Told {
+  if (!("data" in news)) return NOTHING;
+  const data: unknown = JSON.parse(news.data);
+  switch (news.name) {
+    case "plan":
+      return { ...before, plan: data as Plan };
+    case "step":
+      return { ...before, steps: [...before.steps, data as Step] };
+    case "saved":
+      return { ...before, saved: (data as { step: number }).step };
+    case "remark":
+      return { ...before, remarks: [...before.remarks, (data as { message: string }).message] };
+    default:
+      return before;
+  }
+}
+
+export const isOver = (state: string | undefined) => state === "done" || state === "stopped" || state === "failed";
+
+/** The run of this server, and everything that it has told. */
+export function useRun() {
+  const client = useQueryClient();
+  const query = useQuery({
+    queryKey: ["train"],
+    queryFn: () => unwrap(api.GET("/api/train")),
+    refetchInterval: ({ state }) => (state.data?.run && !isOver(state.data.run.state) ? 1500 : false),
+  });
+  const [known, tell] = useReducer(told, NOTHING);
+  const id = query.data?.run?.id;
+  useEffect(() => {
+    if (!id) return;
+    tell({ name: "reset" });
+    const abort = new AbortController();
+    const over = () => {
+      void client.invalidateQueries({ queryKey: ["train"] });
+      void client.invalidateQueries({ queryKey: ["adapters"] });
+    };
+    const last = ({ name }: { name: string }) => name === "done" || name === "stopped" || name === "failed";
+    void listen(`/api/train/${id}/events`, last, { onEvent: tell, signal: abort.signal }).then(over, over);
+    return () => abort.abort();
+  }, [id, client]);
+  return { ...query, run: query.data?.run ?? null, resumable: query.data?.resumable ?? [], known };
+}

@@ -1,0 +1,37 @@
+// What the rules page asks and tells.
+import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { tell, tellError } from "@/components/ui/toast";
+import { type Schemas, api, unwrap } from "@/lib/api/client";
+
+export type Rule = Schemas["RuleObject"];
+export type Written = Schemas["RuleWritten"];
+
+export const rulesQuery = queryOptions({
+  queryKey: ["rules"],
+  queryFn: () => unwrap(api.GET("/api/rules")).then(({ rules }) => rules),
+});
+
+export function useRules() {
+  const client = useQueryClient();
+  const onSettled = () => client.invalidateQueries({ queryKey: rulesQuery.queryKey });
+  const teach = useMutation({
+    mutationFn: (body: Schemas["RuleNew"]) => unwrap(api.POST("/api/rules", { body })),
+    onError: tellError,
+    onSettled,
+  });
+  const change = useMutation({
+    mutationFn: ({ id, ...body }: { id: string; text?: string; accept?: boolean; replaces?: string }) =>
+      unwrap(api.POST("/api/rules/{rule}", { params: { path: { rule: id } }, body })),
+    onError: tellError,
+    onSettled,
+  });
+  /** Forgets a rule; the way back teaches it again as it was. */
+  const forget = (rule: Rule) => {
+    const { text, project, files } = rule;
+    void unwrap(api.POST("/api/rules/{rule}/delete", { params: { path: { rule: rule.id } } }))
+      .then(() => tell("The rule is forgotten.", { undo: () => teach.mutate({ text, project, files }) }))
+      .catch(tellError)
+      .finally(() => void onSettled());
+  };
+  return { teach, change, forget };
+}

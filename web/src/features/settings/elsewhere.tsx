@@ -1,0 +1,79 @@
+// A model elsewhere that answers conversations instead of the one on this machine.
+import { useState } from "react";
+import { Button } from "@/components/ui/button";
+import { Note } from "@/components/ui/feedback";
+import { Field, Input } from "@/components/ui/field";
+import { Section } from "@/components/ui/page";
+import { type Settings, useChangeSettings } from "./queries";
+
+export function Elsewhere({ settings }: { settings: Settings }) {
+  const change = useChangeSettings();
+  const [url, setUrl] = useState(settings.remote_url ?? "");
+  const [model, setModel] = useState(settings.remote_model ?? "");
+  const [key, setKey] = useState("");
+  return (
+    <Section
+      title="A model elsewhere"
+      about="Any server that speaks the OpenAI API: vLLM, llama-server, Ollama. Its answers are never trained on."
+    >
+      {settings.remote_url && (
+        <Note kind="warn">Conversations, with the code in them, are sent to {settings.remote_url}.</Note>
+      )}
+      <form
+        className="grid gap-4 sm:grid-cols-3"
+        onSubmit={(event) => {
+          event.preventDefault();
+          change.mutate({
+            remote_url: url.trim(),
+            remote_model: model.trim() || undefined,
+            ...(key && { remote_key: key }),
+          });
+        }}
+      >
+        <Field label="Base URL">
+          {(id) => (
+            <Input
+              id={id}
+              type="url"
+              placeholder="http://127.0.0.1:8080/v1"
+              value={url}
+              onChange={(event) => setUrl(event.target.value)}
+            />
+          )}
+        </Field>
+        <Field label="Model there">
+          {(id) => (
+            <Input
+              id={id}
+              placeholder="qwen2.5-coder-32b"
+              value={model}
+              onChange={(event) => setModel(event.target.value)}
+            />
+          )}
+        </Field>
+        <Field label="Key">
+          {(id) => (
+            <Input
+              id={id}
+              type="password"
+              autoComplete="off"
+              placeholder={settings.remote_key ? "A key is set" : "none"}
+              value={key}
+              onChange={(event) => setKey(event.target.value)}
+            />
+          )}
+        </Field>
+        <div className="flex gap-2 sm:col-span-3">
+          <Button kind="primary" type="submit" disabled={change.isPending || !url.trim() || !model.trim()}>
+            Answer there
+          </Button>
+          {settings.remote_url && (
+            <Button disabled={change.isPending} onClick={() => change.mutate({ remote_url: "" })}>
+              Answer here again
+            </Button>
+          )}
+        </div>
+      </form>
+    </Section>
+  );
+}

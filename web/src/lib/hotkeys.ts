@@ -1,0 +1,62 @@
+// Shortcuts: one list, which is also what `?` shows.
+import { useEffect, useRef } from "react";
+
+export interface Hotkey {
+  /** `mod+k`, `?`, `escape`; two keys after another: `g k`. */
+  keys: string;
+  does: string;
+  run: () => void;
+  /** Also while something is being typed. */
+  whileTyping?: boolean;
+}
+
+const isMac = typeof navigator !== "undefined" && /mac/i.test(navigator.platform);
+
+/** As it is shown: `⌘ K` on a Mac, `Ctrl K` elsewhere. */
+export function shown(keys: string): string[] {
+  const names: Record<string, string> = { mod: isMac ? "⌘" : "Ctrl", shift: "Shift", enter: "Enter", escape: "Esc" };
+  return keys.split(/[+ ]/).map((key) => names[key] ?? key.toUpperCase());
+}
+
+/** The chord that an event is. */
+export function chord(event: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "shiftKey" | "altKey">): string {
+  const key = event.key.toLowerCase();
+  const parts = [event.ctrlKey || event.metaKey ? "mod" : "", event.altKey ? "alt" : ""];
+  // `?` is a key of its own; Shift is told only beside others.
+  if (event.shiftKey && (key.length > 1 || event.ctrlKey || event.metaKey)) parts.push("shift");
+  return [...parts.filter(Boolean), key].join("+");
+}
+
+export function isTyping(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement && (target.isContentEditable || /^(input|textarea|select)$/i.test(target.tagName))
+  );
+}
+
+const SECOND_KEY_MS = 1200;
+
+export function useHotkeys(hotkeys: Hotkey[]): void {
+  const current = useRef(hotkeys);
+  useEffect(() => {
+    current.current = hotkeys;
+  });
+  useEffect(() => {
+    let first = "";
+    let at = 0;
+    const press = (event: KeyboardEvent) => {
+      if (event.defaultPrevented || ["Shift", "Control", "Meta", "Alt"].includes(event.key)) return;
+      const pressed = chord(event);
+      const pair = first && event.timeStamp - at < SECOND_KEY_MS ? `${first} ${pressed}` : "";
+      const typing = isTyping(event.target);
+      const hit = current.current.find(
+        ({ keys, whileTyping }) => (keys === pressed || keys === pair) && (!typing || whileTyping),
+      );
+      [first, at] = [hit || typing ? "" : pressed, event.timeStamp];
+      if (!hit) return;
+      event.preventDefault();
+      hit.run();
+    };
+    window.addEventListener("keydown", press);
+    return () => window.removeEventListener("keydown", press);
+  }, []);
+}

@@ -1,0 +1,9 @@
+// Where the UI begins.
+import { createRoot } from "react-dom/client";
+import { App } from "./app/app";
+import "./app/index.css";
+import { applyTheme } from "./app/theme";
+
+applyTheme();
+const root = document.getElementById("root");
+if (root) createRoot(root).render(<App />);
