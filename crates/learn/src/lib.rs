@@ -6,6 +6,9 @@
 pub mod adapters;
 pub mod dataset;
 pub mod export;
+mod given;
 pub mod job;
+pub mod own_code;
 pub mod score;
+pub mod secrets;
 pub mod train;
