@@ -2,6 +2,7 @@
 
 pub(crate) mod adapters;
 pub(crate) mod chats;
+pub(crate) mod export;
 pub(crate) mod knowledge;
 pub(crate) mod messages;
 mod objects;
