@@ -3,6 +3,7 @@
 mod adapter;
 mod chats;
 mod data;
+mod export;
 mod knowledge;
 mod intent;
 mod rules;
@@ -13,8 +14,9 @@ mod verify;
 pub(crate) use adapter::*;
 pub(crate) use chats::*;
 use clap::{ArgAction, Args, Parser, Subcommand};
-pub(crate) use data::{Build, Data, DataCommand, Fetch, Stats, View};
+pub(crate) use data::{Build, Data, DataCommand, Fetch, Place, Stats, View};
 use engine::import::Format;
+pub(crate) use export::Export;
 pub(crate) use intent::Intent;
 pub(crate) use knowledge::{FindBy, Index, IndexAdd, IndexCommand, IndexRm, IndexStatus, Search};
 pub(crate) use rules::*;
@@ -53,7 +55,7 @@ pub(crate) enum Command {
     Use(Use),
     /// Talk to a model in the terminal
     Chat(Chat),
-    /// List, search, export, import and delete conversations
+    /// List, search, judge, export, import and delete conversations
     Chats(Chats),
     /// Teach a lasting rule
     Remember(Remember),
@@ -67,6 +69,8 @@ pub(crate) enum Command {
     Search(Search),
     /// Fetch, build and look at training sets
     Data(Data),
+    /// Make a training set of conversations, with a reason for every answer kept or dropped
+    Export(Export),
     /// Train an adapter on examples
     Train(Box<Train>),
     /// Check an adapter end to end: its code, its answer and its loss beside the model's alone

@@ -6,6 +6,7 @@ pub(crate) mod chat;
 pub(crate) mod chats;
 pub(crate) mod data;
 pub(crate) mod doctor;
+pub(crate) mod export;
 pub(crate) mod index;
 pub(crate) mod intent;
 pub(crate) mod list;
