@@ -22,11 +22,11 @@ pub(super) fn split(language: &str, text: &str) -> Option<(String, String)> {
 
 fn words(lines: &[&str]) -> String {
     let word = |line: &&str| {
-        let mut line = line.trim();
+        let mut line = line.trim().trim_end_matches("*/");
         while let Some(rest) = MARKS.iter().find_map(|mark| line.strip_prefix(mark)) {
             line = rest.trim_start();
         }
-        line.trim_end_matches("*/").trim().to_owned()
+        line.trim().to_owned()
     };
     lines.iter().map(word).collect::<Vec<_>>().join("\n").trim().to_owned()
 }

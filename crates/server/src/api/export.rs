@@ -75,9 +75,9 @@ pub(crate) struct ExportCounts {
     /// Examples to learn from.
     kept: usize,
     /// Those, by signal.
-    signals: BTreeMap<&'static str, usize>,
+    signals: BTreeMap<String, usize>,
     /// The others, by reason.
-    dropped: BTreeMap<&'static str, usize>,
+    dropped: BTreeMap<String, usize>,
 }
 
 /// Whether an answer is learned from.
@@ -231,6 +231,9 @@ impl From<Line> for ExampleObject {
 
 impl From<Counts> for ExportCounts {
     fn from(Counts { looked_at, kept, signals, dropped }: Counts) -> ExportCounts {
-        ExportCounts { looked_at, kept, signals, dropped }
+        let named = |counts: BTreeMap<&str, usize>| {
+            counts.into_iter().map(|(name, n)| (name.to_owned(), n)).collect()
+        };
+        ExportCounts { looked_at, kept, signals: named(signals), dropped: named(dropped) }
     }
 }
