@@ -4,6 +4,7 @@ mod adapter;
 mod chats;
 mod data;
 mod learn;
+mod export;
 mod knowledge;
 mod intent;
 mod rules;
@@ -14,8 +15,9 @@ mod verify;
 pub(crate) use adapter::*;
 pub(crate) use chats::*;
 use clap::{ArgAction, Args, Parser, Subcommand};
-pub(crate) use data::{Build, Data, DataCommand, Fetch, Stats, View};
+pub(crate) use data::{Build, Data, DataCommand, Fetch, Place, Stats, View};
 use engine::import::Format;
+pub(crate) use export::Export;
 pub(crate) use intent::Intent;
 pub(crate) use knowledge::{FindBy, Index, IndexAdd, IndexCommand, IndexRm, IndexStatus, Search};
 pub(crate) use learn::{Demo, Learn};
@@ -55,7 +57,7 @@ pub(crate) enum Command {
     Use(Use),
     /// Talk to a model in the terminal
     Chat(Chat),
-    /// List, search, export, import and delete conversations
+    /// List, search, judge, export, import and delete conversations
     Chats(Chats),
     /// Teach a lasting rule
     Remember(Remember),
@@ -69,6 +71,8 @@ pub(crate) enum Command {
     Search(Search),
     /// Fetch, build and look at training sets
     Data(Data),
+    /// Make a training set of conversations, with a reason for every answer kept or dropped
+    Export(Export),
     /// Train an adapter on examples
     Train(Box<Train>),
     /// Learn from conversations: train an adapter, judge it, and use it only if it is better

@@ -51,6 +51,7 @@ fn run(flags: Flags) -> anyhow::Result<ExitCode> {
         Command::Index(flags) => commands::index::run(&app, &flags),
         Command::Search(flags) => commands::search::run(&app, &flags),
         Command::Data(flags) => commands::data::run(&app, &flags),
+        Command::Export(flags) => commands::export::run(&app, &flags),
         Command::Train(flags) => commands::train::run(&app, &flags),
         Command::Learn(flags) => commands::learn::run(&app, &flags),
         Command::Demo(flags) => commands::demo::run(&app, &flags),

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use store::Store;
 
 /// The run that is going on, or the last one.
 #[derive(Default)]
@@ -60,6 +61,7 @@ impl Training {
         engine: Arc<Engine>,
         job: Job,
         chosen: Chosen,
+        store: Option<Store>,
     ) -> Result<Arc<Session>, NotStarted> {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = current.session.as_ref().filter(|session| !session.log.is_ended()) {
@@ -78,7 +80,7 @@ impl Training {
         });
         let told = Arc::clone(&session);
         let work = move || {
-            let run = AssertUnwindSafe(|| run(&told, &adapters, &engine, job, &chosen));
+            let run = AssertUnwindSafe(|| run(&told, &adapters, &engine, job, &chosen, store.as_ref()));
             told.log.end(match catch_unwind(run) {
                 Ok(Ok(ended)) => ended,
                 Ok(Err(error)) => Ended::Failed(error.to_string()),
@@ -132,6 +134,7 @@ fn run(
     engine: &Arc<Engine>,
     job: Job,
     chosen: &Chosen,
+    store: Option<&Store>,
 ) -> Result<Ended, TrainError> {
     let (home, model): (&Path, _) = (&adapters.home.folder, engine.model());
     let recipe = match &job {
@@ -166,5 +169,9 @@ fn run(
     if !outcome.finished {
         return Ok(Ended::Stopped);
     }
-    Ok(Ended::Done(ending.keep(home, &outcome)?.id))
+    let adapter = ending.keep(home, &outcome)?;
+    if let Some(Err(error)) = store.map(|store| learn::export::credit(store, &adapter, chosen)) {
+        tracing::warn!("deleting a conversation will not name adapter {}: {error}", adapter.id);
+    }
+    Ok(Ended::Done(adapter.id))
 }

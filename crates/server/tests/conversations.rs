@@ -305,8 +305,11 @@ async fn conversations_are_listed_found_and_deleted() {
 
     let (_, list) = get(&talk.app, "/api/chats").await;
     assert_eq!(list["chats"].as_array().unwrap().len(), 1);
+    let export = learn::export::collect(&talk.store, &learn::export::Options::default()).unwrap();
+    assert_eq!(export.kept().count(), 0, "nobody learns from what was disliked");
     let (status, removed) = post(&talk.app, &format!("/api/chats/{chat}/delete"), &json!({})).await;
     assert_eq!((status, &removed["messages"]), (StatusCode::OK, &json!(2)));
+    assert_eq!(removed["training_rows"], json!(0));
     assert_eq!(get(&talk.app, &format!("/api/chats/{chat}")).await.0, StatusCode::NOT_FOUND);
     assert!(get(&talk.app, "/api/chats/search?q=hedgehog").await.1["found"].as_array().unwrap().is_empty());
     assert!(talk.store.check().unwrap().is_empty());
@@ -367,4 +370,44 @@ async fn a_rule_is_taken_without_a_model_and_a_preference_is_offered() {
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     let events = talk.say(&chat, json!({"text": "remember: use tabs"})).await;
     assert_eq!(names(&events), ["begun", "remembered", "text", "done", "kept"]);
+}
+
+#[tokio::test]
+async fn what_is_learned_is_shown_chosen_and_forgotten() {
+    let talk = Talk::new(Some(vec![
+        Line::text("A hedgehog, of course."),
+        Line::text("I'm sorry, but I can't say."),
+    ]));
+    let (first, second) = (talk.chat().await, talk.chat().await);
+    talk.say(&first, json!({"text": "Which animal has spines?"})).await;
+    talk.say(&second, json!({"text": "Which one has two heads?"})).await;
+    let answer = |whole: Value| whole["messages"][1]["id"].as_str().unwrap().to_owned();
+    let (good, bad) = (answer(talk.whole(&first).await), answer(talk.whole(&second).await));
+    let edit = json!({"kind": "edited", "text": "The hedgehog has them."});
+    post(&talk.app, &format!("/api/messages/{good}/feedback"), &edit).await;
+    let completion = json!({"text": "return a + b", "prompt": "def add(a, b):\n    ", "language": "python"});
+    let (status, taken) = post(&talk.app, "/api/feedback", &completion).await;
+    assert_eq!((status, &taken["kind"]), (StatusCode::CREATED, &json!("accepted")));
+
+    let (_, list) = get(&talk.app, "/api/export").await;
+    let reasons: Vec<_> = list["examples"].as_array().unwrap().iter().map(|e| e["reason"].clone()).collect();
+    assert_eq!(reasons, ["replaced", "refusal", "edited", "accepted"]);
+    assert_eq!((&list["counts"]["kept"], &list["counts"]["dropped"]["refusal"]), (&json!(2), &json!(1)));
+    for (learn, reason) in [(json!(true), "silence"), (json!(false), "taken-out"), (json!(null), "refusal")] {
+        let (status, now) = post(&talk.app, &format!("/api/export/{bad}"), &json!({"learn": learn})).await;
+        assert_eq!((status, &now["reason"]), (StatusCode::OK, &json!(reason)));
+    }
+    let kept = get(&talk.app, "/api/export?kept=true").await.1;
+    assert_eq!(kept["examples"].as_array().unwrap().len(), 2);
+
+    let folder = talk.store.home().join("datasets/mine");
+    let export = learn::export::collect(&talk.store, &learn::export::Options::default()).unwrap();
+    export.write(&folder, "mine").unwrap();
+    let (_, removed) = post(&talk.app, &format!("/api/chats/{first}/delete"), &json!({})).await;
+    assert_eq!(removed["training_rows"], json!(1));
+    let path = format!("/api/feedback/{}/delete", taken["id"].as_str().unwrap());
+    assert_eq!(post(&talk.app, &path, &json!({})).await.0, StatusCode::NO_CONTENT);
+    let rows: u64 =
+        learn::dataset::Set::open(&folder).unwrap().manifest.parts.iter().map(|part| part.rows).sum();
+    assert_eq!(rows, 0, "completions go the same way");
 }

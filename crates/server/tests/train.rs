@@ -20,11 +20,11 @@ const CHAT: &str = "/v1/chat/completions";
 /// A set of questions with short answers, called `numbers`.
 fn numbers(home: &Path) {
     let message = |role: &str, content: String| Message { role: role.into(), content };
-    let example = |n: usize| Example {
-        messages: vec![
+    let example = |n: usize| {
+        Example::new(vec![
             message("user", format!("number {n}?")),
             message("assistant", "yes ".repeat(1 + n % 5) + &n.to_string()),
-        ],
+        ])
     };
     let (train, valid) = ((0..32).map(example).collect(), (32..40).map(example).collect());
     let parts = Parts { train, valid, test: Vec::new() };

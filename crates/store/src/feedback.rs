@@ -1,8 +1,8 @@
 //! What the user thought of answers and completions.
 
 use crate::chats::{json, object};
-use crate::{Id, Store, StoreError, Time};
-use rusqlite::{Row, params};
+use crate::{Id, NewMessage, Place, Role, Store, StoreError, Time, messages};
+use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -31,7 +31,8 @@ pub enum FeedbackKind {
     Up,
     /// Thumb down.
     Down,
-    /// The user has edited the answer; the text is what it should have been.
+    /// The user has edited the answer; the text is what it should have been, and `branch` in the metadata the message
+    /// that stands beside it with this text.
     Edited,
     /// Another answer was asked for.
     Regenerated,
@@ -67,21 +68,17 @@ pub struct Feedback<'a>(pub(crate) &'a Store);
 const COLUMNS: &str = "id, message, kind, text, meta, created";
 
 impl Feedback<'_> {
-    /// Adds one. A thumb replaces the thumb that was there.
+    /// Adds one. A thumb replaces the thumb that was there. An edited answer becomes a branch beside the old one, with
+    /// `edit_of` in its metadata; it is shown where the old one was the end of what is shown.
     pub fn add(&self, new: NewFeedback) -> Result<FeedbackRow, StoreError> {
+        self.0.write(move |connection| insert(connection, new))
+    }
+
+    /// Takes the thumbs off a message: how many there were.
+    pub fn clear_thumbs(&self, message: Id) -> Result<usize, StoreError> {
         self.0.write(move |connection| {
-            if let Some(message) = new.message {
-                crate::messages::get(connection, message)?;
-            }
-            if matches!(new.kind, FeedbackKind::Up | FeedbackKind::Down) {
-                let sql = "DELETE FROM feedback WHERE message = ?1 AND kind IN ('up', 'down')";
-                connection.prepare_cached(sql)?.execute([new.message])?;
-            }
-            let sql = format!(
-                "INSERT INTO feedback ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING {COLUMNS}"
-            );
-            let values = params![Id::new(), new.message, new.kind, new.text, object(new.meta)?, Time::now()];
-            Ok(connection.prepare_cached(&sql)?.query_row(values, row)?)
+            messages::get(connection, message)?;
+            clear_thumbs(connection, message)
         })
     }
 
@@ -112,6 +109,45 @@ impl Feedback<'_> {
             Ok(connection.prepare_cached(&sql)?.query_map([time], row)?.collect::<Result<_, _>>()?)
         })
     }
+}
+
+/// Adds one inside of a transaction.
+pub(crate) fn insert(connection: &Connection, mut new: NewFeedback) -> Result<FeedbackRow, StoreError> {
+    if let Some(message) = new.message {
+        let message = messages::get(connection, message)?;
+        match (new.kind, new.text.clone()) {
+            (FeedbackKind::Up | FeedbackKind::Down, _) => drop(clear_thumbs(connection, message.id)?),
+            (FeedbackKind::Edited, Some(text)) if new.meta["branch"].is_null() => {
+                new.meta["branch"] = edit(connection, message, &text)?.to_string().into();
+            }
+            _ => {}
+        }
+    }
+    let sql = format!("INSERT INTO feedback ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING {COLUMNS}");
+    let values = params![Id::new(), new.message, new.kind, new.text, object(new.meta)?, Time::now()];
+    Ok(connection.prepare_cached(&sql)?.query_row(values, row)?)
+}
+
+/// Puts the user's version beside an answer: its id.
+fn edit(connection: &Connection, answer: messages::Message, text: &str) -> Result<Id, StoreError> {
+    if answer.role != Role::Assistant {
+        return Err(StoreError::Invalid(format!("only answers can be edited, and {} is none", answer.id)));
+    }
+    let shown = crate::chats::get(connection, answer.chat)?.leaf;
+    let version = NewMessage::new(Role::Assistant, crate::spans::edited(&answer.spans, text))
+        .at(Place::Beside(answer.id))
+        .with_meta(serde_json::json!({ "edit_of": answer.id }));
+    let version = messages::insert(connection, answer.chat, version, None)?.id;
+    if shown != Some(answer.id) {
+        // The conversation has gone on from the old one.
+        connection.execute("UPDATE chats SET leaf = ?2 WHERE id = ?1", params![answer.chat, shown])?;
+    }
+    Ok(version)
+}
+
+fn clear_thumbs(connection: &Connection, message: Id) -> Result<usize, StoreError> {
+    let sql = "DELETE FROM feedback WHERE message = ?1 AND kind IN ('up', 'down')";
+    Ok(connection.prepare_cached(sql)?.execute([message])?)
 }
 
 fn row(row: &Row<'_>) -> rusqlite::Result<FeedbackRow> {

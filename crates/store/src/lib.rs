@@ -43,6 +43,6 @@ pub use rules::{
 pub use runs::{Run, RunState, Runs};
 pub use search::Found;
 pub use settings::Settings;
-pub use spans::{Provenance, Span};
+pub use spans::{Provenance, Span, edited};
 pub use store::Store;
 pub use time::Time;

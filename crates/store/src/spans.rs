@@ -91,3 +91,27 @@ pub(crate) fn of(connection: &Connection, message: i64, text: &str) -> Result<Ve
 pub(crate) fn joined(spans: &[Span]) -> String {
     spans.iter().map(|span| span.text.as_str()).collect()
 }
+
+/// An answer as the user has rewritten it: lines of a file, a page, a tool or another machine that are still in it stay
+/// theirs, all else is the user's.
+pub fn edited(original: &[Span], text: &str) -> Vec<Span> {
+    /// A shorter line is anybody's.
+    const LINE: usize = 20;
+    let foreign =
+        original.iter().filter(|span| !matches!(span.provenance, Provenance::User | Provenance::Model));
+    let lines: Vec<(&str, &Span)> = foreign
+        .flat_map(|span| span.text.lines().map(move |line| (line.trim(), span)))
+        .filter(|(line, _)| line.len() >= LINE)
+        .collect();
+    let mut spans: Vec<Span> = Vec::new();
+    for piece in text.split_inclusive('\n') {
+        let of = lines.iter().find(|(line, _)| piece.contains(line)).map(|(_, span)| *span);
+        let (provenance, source) =
+            of.map_or((Provenance::User, None), |span| (span.provenance, span.source.clone()));
+        match spans.last_mut().filter(|last| last.provenance == provenance && last.source == source) {
+            Some(last) => last.text += piece,
+            None => spans.push(Span { text: piece.to_owned(), provenance, source }),
+        }
+    }
+    spans
+}

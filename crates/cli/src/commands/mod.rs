@@ -7,6 +7,7 @@ pub(crate) mod chats;
 pub(crate) mod data;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod export;
 pub(crate) mod index;
 pub(crate) mod intent;
 pub(crate) mod learn;

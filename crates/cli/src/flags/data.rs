@@ -18,7 +18,7 @@ pub(crate) enum DataCommand {
     /// Make a training set of rows from the catalogue, from Hugging Face or from files; without a source, list
     /// the catalogue
     Fetch(Fetch),
-    /// Mix several sets into one
+    /// Mix several sets into one, or make one of your own indexed code
     Build(Build),
     /// Count rows, roles, tokens and duplicates
     Stats(Stats),
@@ -54,12 +54,19 @@ pub(crate) struct Fetch {
 #[command(
     after_help = "Weights are relative: as many rows as possible are taken for which they hold, and none \
     twice.\nWithout weights all rows are taken. What is held back in one set is not trained on because of \
-    another."
+    another.\n\nWith --from-index: functions from their comments, lines to fill in, and edits out of your own commits. What is \
+    made of a tenth of the files\nis held back. Code under a licence that is not permissive is left out."
 )]
 pub(crate) struct Build {
     /// The sets, each with its weight or all without
-    #[arg(value_name = "SET=WEIGHT", required = true)]
+    #[arg(value_name = "SET=WEIGHT", required_unless_present = "from_index")]
     pub(crate) sets: Vec<String>,
+    /// Make a set of the code in this folder, which must be indexed
+    #[arg(long, value_name = "FOLDER", conflicts_with = "sets")]
+    pub(crate) from_index: Option<PathBuf>,
+    /// With --from-index: the code is yours whatever its licence says, and so are all commits
+    #[arg(long, requires = "from_index")]
+    pub(crate) mine: bool,
     /// Decides which rows are taken, and their order
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
@@ -77,7 +84,7 @@ pub(crate) struct Place {
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// A folder for the set, in place of the data folder
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, short, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
 }
 

@@ -9,6 +9,7 @@ mod chats;
 mod data;
 mod checkpoint;
 mod doctor;
+mod export;
 mod index;
 mod intent;
 mod models;

@@ -3,13 +3,17 @@
 //! The tree of a file says where definitions are (`outline`); here their lines become passages: what is large is
 //! split, small neighbours are joined, and every line with something in it is in exactly one passage.
 
+mod functions;
 mod guard;
 mod languages;
 mod outline;
+mod parses;
 mod split;
 
+pub use functions::functions;
 pub use languages::{Kind, Language};
 use outline::Definition;
+pub use parses::parses;
 use split::{LARGEST, Lines};
 
 /// Neighbours below this many bytes are joined.

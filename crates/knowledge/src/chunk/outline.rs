@@ -53,6 +53,11 @@ pub(super) fn outline(language: &'static Language, text: &str) -> Option<Vec<Def
     Some(reader.definitions_in(tree.root_node(), "", 0))
 }
 
+/// Whether a text is of the language from its first to its last letter; `None` where it cannot be parsed in time.
+pub(super) fn is_whole(language: &'static Language, text: &str) -> Option<bool> {
+    Some(!parse(language, text)?.root_node().has_error())
+}
+
 fn parse(language: &'static Language, text: &str) -> Option<Tree> {
     PARSERS.with_borrow_mut(|parsers| {
         let parser = parsers.entry(language.name).or_insert_with(|| {

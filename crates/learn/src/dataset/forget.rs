@@ -87,8 +87,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("mine");
         let say = |role: &str, text: &str| Message { role: role.into(), content: text.into() };
-        let example =
-            |n: usize| Example { messages: vec![say("user", "q"), say("assistant", &n.to_string())] };
+        let example = |n: usize| Example::new(vec![say("user", "q"), say("assistant", &n.to_string())]);
         let parts = Parts { train: (0..4).map(example).collect(), ..Parts::default() };
         let manifest = Manifest::new("mine", 0, None, Vec::new(), Report::default());
         let set = Set::write(&folder, &parts, manifest).unwrap();

@@ -67,7 +67,7 @@ impl Format {
             Format::Alpaca => alpaca(row)?,
             Format::PromptCompletion => pair(row)?,
         };
-        Ok(complete(messages))
+        Ok(complete(messages).map(|example| beside(row, example)))
     }
 }
 
@@ -77,7 +77,17 @@ fn complete(mut messages: Vec<Message>) -> Option<Example> {
     let blank = |message: &Message| message.content.trim().is_empty();
     messages.retain(|message| message.role != "system" || !blank(message));
     let answered = messages.iter().any(|message| message.role == "assistant");
-    (answered && !messages.iter().any(blank)).then_some(Example { messages })
+    (answered && !messages.iter().any(blank)).then_some(Example::new(messages))
+}
+
+/// What `hone export` writes beside the messages. A blank instruction that went was never given.
+fn beside(row: &Row, example: Example) -> Example {
+    let given = row.get("given").and_then(Value::as_u64).map_or(0, |given| given as usize);
+    let weight = row.get("weight").and_then(Value::as_f64).map_or(1.0, |weight| weight as f32);
+    let weight = if weight.is_finite() && weight > 0.0 { weight } else { 1.0 };
+    // The last answer is always one to learn.
+    let last = example.messages.iter().rposition(|message| message.role == "assistant").unwrap_or(0);
+    Example { given: given.min(last), weight, ..example }
 }
 
 fn alpaca(row: &Row) -> Result<Vec<Message>, String> {

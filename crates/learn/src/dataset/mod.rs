@@ -34,13 +34,36 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 /// One conversation to learn from: at least one answer of the assistant, and no blank message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Example {
     /// Roles are `system`, `user`, `assistant` and `tool`.
     pub messages: Vec<Message>,
+    /// So many of the messages are context: answers among them are not learned.
+    #[serde(default, skip_serializing_if = "is_none_given")]
+    pub given: usize,
+    /// How much it counts beside others.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub weight: f32,
+}
+
+fn one() -> f32 {
+    1.0
+}
+
+fn is_one(weight: &f32) -> bool {
+    *weight == 1.0
+}
+
+fn is_none_given(given: &usize) -> bool {
+    *given == 0
 }
 
 impl Example {
+    /// A conversation all of whose answers are learned.
+    pub fn new(messages: Vec<Message>) -> Example {
+        Example { messages, given: 0, weight: 1.0 }
+    }
+
     /// The SHA-256 of its roles and texts, by which duplicates are found. Lengths stand before the texts, so
     /// that no two different conversations are hashed as the same bytes.
     pub fn digest(&self) -> [u8; 32] {

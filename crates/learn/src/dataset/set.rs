@@ -121,17 +121,26 @@ impl Manifest {
 
 impl Set {
     /// Writes a set into `folder`, in place of one that is there. Other files of the folder stay.
-    pub fn write(folder: &Path, parts: &Parts, mut manifest: Manifest) -> Result<Set, DatasetError> {
-        if parts.train.is_empty() {
+    pub fn write(folder: &Path, parts: &Parts, manifest: Manifest) -> Result<Set, DatasetError> {
+        Set::write_rows(folder, &[&parts.train[..], &parts.valid[..], &parts.test[..]], manifest)
+    }
+
+    /// The same with rows that hold more than an example does.
+    pub(crate) fn write_rows<Row: Serialize>(
+        folder: &Path,
+        parts: &[impl AsRef<[Row]>; 3],
+        mut manifest: Manifest,
+    ) -> Result<Set, DatasetError> {
+        if parts[0].as_ref().is_empty() {
             return Err(DatasetError::Empty { report: Box::new(manifest.report) });
         }
         fs::create_dir_all(folder).map_err(DatasetError::io("cannot create", folder))?;
         let mut staged = Vec::new();
-        for (name, examples) in PART_NAMES.into_iter().zip([&parts.train, &parts.valid, &parts.test]) {
-            if name == "test" && examples.is_empty() {
+        for (name, rows) in PART_NAMES.into_iter().zip(parts) {
+            if name == "test" && rows.as_ref().is_empty() {
                 continue;
             }
-            let (file, part) = stage(folder, name, examples)?;
+            let (file, part) = stage(folder, name, rows.as_ref())?;
             staged.push((file, folder.join(format!("{name}.jsonl"))));
             manifest.parts.push(part);
         }
@@ -210,7 +219,11 @@ pub fn file_sha256(path: &Path) -> Result<(String, u64), DatasetError> {
 }
 
 /// Writes examples to a temporary file beside their place.
-fn stage(folder: &Path, name: &str, examples: &[Example]) -> Result<(NamedTempFile, PartFile), DatasetError> {
+fn stage(
+    folder: &Path,
+    name: &str,
+    examples: &[impl Serialize],
+) -> Result<(NamedTempFile, PartFile), DatasetError> {
     let file = temporary(folder)?;
     let failed = || DatasetError::io("cannot write", &folder.join(format!("{name}.jsonl")));
     let mut out = Hashed { hash: Sha256::new(), bytes: 0, inner: BufWriter::new(file.as_file()) };

@@ -19,7 +19,7 @@ pub struct Shares {
 }
 
 /// The parts of a set.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Parts {
     /// To learn from.
     pub train: Vec<Example>,

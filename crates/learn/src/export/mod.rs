@@ -1,16 +1,35 @@
 //! From conversations to examples: every answer of the store becomes one, kept or dropped, with a reason either way.
 //!
-//! The steps, in their order, a file each: `segment` (a tree of messages into context, question, answer, reactions),
-//! `provenance` and the crate's `secrets`, `filters`, `complaint` (what the next turn says), `code`, `duplicates`,
-//! `losses`, `weigh`; then `split` and `write` make a set of what was kept.
+//! The steps, in their order, a file each: `segment` (a tree of messages into context, question and answer, with what was
+//! written by others), `outcome` (what the user made of it), the crate's `secrets`, `filters`, `complaint` (what the next
+//! turn says), `code`, `alike` (over `duplicates`), `losses`, `weigh`; `judge` calls them. `split` and `write` make a set.
+
+mod alike;
+mod code;
+mod complaint;
+mod credit;
+mod duplicates;
+mod filters;
+mod judge;
+mod losses;
+mod outcome;
+mod reason;
+mod report;
+mod segment;
+mod split;
+mod weigh;
+mod write;
 
 use crate::dataset::Message;
+pub use credit::credit;
 use engine::Model;
 use engine::text::TextError;
+pub use judge::examine;
+pub use report::{Counts, Line};
+pub use segment::Conversation;
 use serde::Serialize;
-use std::path::Path;
 use std::sync::Arc;
-use store::{Store, Time};
+use store::{ChatFilter, Store, Time};
 
 /// What to take, and who judges it.
 #[derive(Clone)]
@@ -185,8 +204,19 @@ pub enum ExportError {
 
 /// Looks at every answer of the store.
 pub fn collect(store: &Store, options: &Options) -> Result<Export, ExportError> {
-    let _ = (store, options);
-    Ok(Export::default())
+    let filter = ChatFilter { project: options.project.clone(), ..ChatFilter::default() };
+    let mut conversations = Vec::new();
+    for mut chat in store.chats().list(&filter)? {
+        chat.learn = chat.learn.or(Some(options.unasked));
+        let (messages, feedback) = (store.messages().tree(chat.id)?, store.feedback().of_chat(chat.id)?);
+        conversations.push(Conversation { chat, messages, feedback });
+    }
+    // A completion belongs to no project that hone knows of.
+    let completions = match options.project {
+        None => store.feedback().since(options.since.unwrap_or(Time(0)))?,
+        Some(_) => Vec::new(),
+    };
+    Ok(examine(conversations, &completions, options))
 }
 
 impl Export {
@@ -194,28 +224,22 @@ impl Export {
     pub fn kept(&self) -> impl Iterator<Item = &Example> {
         self.examples.iter().filter(|example| example.verdict == Verdict::Kept)
     }
-
-    /// Writes what was kept as a set: `train.jsonl`, `valid.jsonl` and `manifest.json`.
-    pub fn write(&self, folder: &Path, name: &str) -> Result<crate::dataset::Set, ExportError> {
-        let _ = (folder, name);
-        Err(ExportError::Nothing { looked_at: self.examples.len() })
-    }
 }
 
 impl Example {
     /// As the trainer takes it: the last answer alone is the target.
     pub fn tokens(&self, model: &Model) -> Result<engine::train::Example, TextError> {
         let mut example = model.chat_example(&self.messages)?;
-        keep_last_run(&mut example.supervised);
+        crate::given::unmark(&mut example.supervised, &self.messages, self.messages.len() - 1);
         Ok(example)
     }
 }
 
-/// Only the last run of `true` stays.
-fn keep_last_run(marks: &mut [bool]) {
-    let Some(end) = marks.iter().rposition(|mark| *mark) else { return };
-    let start = marks[..end].iter().rposition(|mark| !mark).map_or(0, |at| at + 1);
-    marks[..start].fill(false);
+/// A place in code that is to be filled in, as a question.
+pub fn fill_in(language: &str, before: &str, after: &str) -> String {
+    format!(
+        "Fill in the code at <HOLE>. Answer with that code only.\n```{language}\n{before}<HOLE>{after}\n```"
+    )
 }
 
 impl Default for Options {

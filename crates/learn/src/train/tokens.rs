@@ -2,6 +2,7 @@
 
 use super::{Recipe, Supervise, TrainError};
 use crate::dataset;
+use crate::given::unmark;
 use engine::Model;
 use engine::train::Example;
 use serde::Serialize;
@@ -41,7 +42,10 @@ impl Tokens {
         for conversation in set {
             tokens.counts.conversations += 1;
             match model.chat_example(&conversation.messages) {
-                Ok(example) => tokens.take(example, recipe),
+                Ok(mut example) => {
+                    unmark(&mut example.supervised, &conversation.messages, conversation.given);
+                    tokens.take(example, recipe);
+                }
                 Err(why) => {
                     tokens.counts.unusable += 1;
                     first_reason.get_or_insert(why);

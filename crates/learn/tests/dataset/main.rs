@@ -14,7 +14,7 @@ use learn::dataset::{Collector, DatasetError, Example, Format, Message, Report};
 pub(crate) fn example(messages: &[(&str, &str)]) -> Example {
     let message =
         |(role, content): &(&str, &str)| Message { role: role.to_string(), content: content.to_string() };
-    Example { messages: messages.iter().map(message).collect() }
+    Example::new(messages.iter().map(message).collect())
 }
 
 /// A question and its answer.

@@ -19,11 +19,11 @@ pub(crate) fn model() -> Arc<Model> {
 /// Questions with answers of several lengths.
 pub(crate) fn examples(count: usize) -> Vec<Example> {
     let message = |role: &str, content: String| Message { role: role.into(), content };
-    let example = |n: usize| Example {
-        messages: vec![
+    let example = |n: usize| {
+        Example::new(vec![
             message("user", format!("number {n}?")),
             message("assistant", "yes ".repeat(1 + n % 5) + &n.to_string()),
-        ],
+        ])
     };
     (0..count).map(example).collect()
 }

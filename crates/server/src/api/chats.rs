@@ -9,8 +9,9 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::sync::Arc;
-use store::{ChatChange, ChatFilter, Found, NewChat, Time};
+use store::{ChatChange, ChatFilter, Found, Id, NewChat, Store, Time};
 use utoipa::{IntoParams, ToSchema};
 
 /// Conversations in a page, where nothing else is asked for, and at most.
@@ -95,6 +96,8 @@ pub(crate) struct ChatRemoved {
     messages: u64,
     /// Ids of adapters that were trained on it. They stay, and are marked.
     adapters: Vec<String>,
+    /// Rows of training sets that were made of it, and went too.
+    training_rows: u64,
 }
 
 /// What to look for.
@@ -224,7 +227,7 @@ pub(crate) async fn change(
 /// Delete a conversation
 #[utoipa::path(post, operation_id = "delete_chat", path = "/api/chats/{chat}/delete", tag = "Conversations",
     params(("chat" = String, Path, description = "Id of the conversation.")), responses(
-    (status = 200, description = "It is gone, its words in the full-text index and its feedback too.", body = ChatRemoved),
+    (status = 200, description = "It is gone, its words in the full-text index, its feedback and its rows in training sets too.", body = ChatRemoved),
     (status = 404, description = "There is none (`not_found`).", body = ErrorResponse),
     GateErrors,
 ))]
@@ -234,8 +237,28 @@ pub(crate) async fn delete(
 ) -> Result<Json<ChatRemoved>, ApiError> {
     let chat = id("conversation", &chat)?;
     shared.turns.of_chat(chat).inspect(|turn| turn.stop());
-    let removed = shared.with_store(move |store| Ok(store.chats().remove(chat)?)).await?;
-    Ok(Json(ChatRemoved { messages: removed.messages, adapters: removed.adapters }))
+    let removed = shared.with_store(move |store| remove(store, chat)).await?;
+    Ok(Json(removed))
+}
+
+/// Deletes a conversation, and the rows of training sets that were made of it.
+fn remove(store: &Store, chat: Id) -> Result<ChatRemoved, ApiError> {
+    let removed = store.chats().remove(chat)?;
+    let entry = json!({ "chat": chat, "adapters": removed.adapters });
+    if let Err(error) = store.audit().add("conversation deleted", entry) {
+        tracing::warn!("the audit log lacks this: {error}"); // a full disk must not keep anybody from deleting
+    }
+    let training_rows = forget(store, chat)?;
+    Ok(ChatRemoved { messages: removed.messages, adapters: removed.adapters, training_rows })
+}
+
+/// Takes the rows that were made of a conversation or a completion out of all training sets.
+pub(super) fn forget(store: &Store, id: Id) -> Result<u64, ApiError> {
+    let rows = learn::dataset::forget(&learn::dataset::folder(store.home()), &id.to_string());
+    rows.map_err(|error| {
+        tracing::error!("training sets still hold what was deleted: {error}");
+        ApiError::internal()
+    })
 }
 
 /// Search conversations

@@ -3,6 +3,7 @@
 pub(crate) mod adapters;
 pub(crate) mod chats;
 pub(crate) mod exchange;
+pub(crate) mod export;
 pub(crate) mod index;
 pub(crate) mod knowledge;
 pub(crate) mod messages;

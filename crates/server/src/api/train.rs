@@ -208,7 +208,8 @@ async fn begin(
     let engine = shared.engine()?;
     let adapters = shared.adapters()?;
     let (job, chosen) = shared.with_model(prepare).await?;
-    match shared.served.training().start(adapters, engine, job, chosen) {
+    let store = shared.brain().ok().map(|brain| brain.store);
+    match shared.served.training().start(adapters, engine, job, chosen, store) {
         Ok(session) => Ok((StatusCode::ACCEPTED, Json(TrainRun::of(&session)))),
         Err(NotStarted::Running(id)) => Err(ApiError::conflict(
             "training_in_progress",

@@ -2,7 +2,9 @@
 
 use super::{Conversation, Program};
 use crate::messages::{NewMessage, Place, insert};
-use crate::{Chats, Id, NewChat, Provenance, Role, Span, StoreError, chats};
+use crate::{
+    Chats, FeedbackKind, Id, NewChat, NewFeedback, Provenance, Role, Span, StoreError, chats, feedback,
+};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -20,7 +22,8 @@ pub enum Imported {
 
 impl Chats<'_> {
     /// Adds conversations of files, all of them or (after an error) none. What the user has said counts as the user's;
-    /// answers count as another machine's, whatever the file says: they are not learned from.
+    /// answers count as another machine's, whatever the file says: they are not learned from. Where the user says that the
+    /// conversation is his own ([`Conversation::own`]), answers count as this machine's and reactions come along.
     pub fn import(&self, conversations: Vec<Conversation>) -> Result<Vec<Imported>, StoreError> {
         self.0.write(move |connection| {
             conversations.into_iter().map(|conversation| one(connection, conversation)).collect()
@@ -41,6 +44,7 @@ impl Conversation {
             turns: Vec::new(),
             leaf: None,
             left_out: 0,
+            own: false,
         }
     }
 
@@ -91,11 +95,14 @@ fn one(connection: &Connection, conversation: Conversation) -> Result<Imported, 
     };
     let chat = chats::insert(connection, new)?.id;
     let mut ids: Vec<Id> = Vec::with_capacity(conversation.turns.len());
+    let mut reactions = Vec::new();
     for turn in conversation.turns {
         let provenance = match turn.role {
             Role::User => Provenance::User,
             Role::Tool => Provenance::Tool,
-            Role::Assistant | Role::System => Provenance::Remote,
+            Role::Assistant | Role::System if !conversation.own || turn.foreign => Provenance::Remote,
+            _ if turn.edit_of.is_some() => Provenance::User,
+            _ => Provenance::Model,
         };
         let spans = vec![Span::new(turn.text, provenance).from(origin.as_str())];
         let place = match turn.parent {
@@ -104,8 +111,37 @@ fn one(connection: &Connection, conversation: Conversation) -> Result<Imported, 
         };
         let message = NewMessage { created: turn.created, ..NewMessage::new(turn.role, spans).at(place) };
         ids.push(insert(connection, chat, message, None)?.id);
+        if conversation.own {
+            reactions.push((ids.len() - 1, turn.edit_of, turn.feedback));
+        }
+    }
+    for (place, edit_of, said) in reactions {
+        react(connection, &ids, place, edit_of, said)?;
     }
     let leaf = conversation.leaf.map(|place| ids[place]);
     connection.execute("UPDATE chats SET leaf = coalesce(?2, leaf) WHERE id = ?1", params![chat, leaf])?;
     Ok(Imported::New(chat))
+}
+
+/// What the user has done to a message of his own.
+fn react(
+    connection: &Connection,
+    ids: &[Id],
+    place: usize,
+    edit_of: Option<usize>,
+    said: Vec<(FeedbackKind, Option<String>)>,
+) -> Result<(), StoreError> {
+    let message = ids[place];
+    if let Some(old) = edit_of {
+        let old = ids[old];
+        let sql = "UPDATE messages SET meta = ?2 WHERE id = ?1";
+        connection.execute(sql, params![message, json!({ "edit_of": old }).to_string()])?;
+        let text = Some(crate::messages::get(connection, message)?.text());
+        let (kind, meta) = (FeedbackKind::Edited, json!({ "branch": message }));
+        feedback::insert(connection, NewFeedback { message: Some(old), kind, text, meta })?;
+    }
+    for (kind, text) in said {
+        feedback::insert(connection, NewFeedback { message: Some(message), kind, text, meta: json!({}) })?;
+    }
+    Ok(())
 }

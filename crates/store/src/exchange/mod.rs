@@ -11,7 +11,7 @@ mod own;
 mod sharegpt;
 mod tree;
 
-use crate::{Role, Time};
+use crate::{FeedbackKind, Role, Time};
 pub use import::Imported;
 use serde_json::Value;
 
@@ -38,6 +38,8 @@ pub struct Conversation {
     pub leaf: Option<usize>,
     /// Messages that hold no text, or belong nowhere.
     pub left_out: usize,
+    /// The user says that all of it is his own: answers may be learned from, and reactions count. No file says so.
+    pub own: bool,
 }
 
 /// A message of a file.
@@ -51,6 +53,12 @@ pub struct Turn {
     pub text: String,
     /// When.
     pub created: Option<Time>,
+    /// The place of the answer that this one was written in the place of.
+    pub edit_of: Option<usize>,
+    /// What the user thought of it.
+    pub feedback: Vec<(FeedbackKind, Option<String>)>,
+    /// A piece of it is of a file, a page, a tool or another machine.
+    pub foreign: bool,
 }
 
 /// A program that writes conversations.

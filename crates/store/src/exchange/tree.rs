@@ -48,7 +48,8 @@ pub(super) fn add(node: &Node<'_>, parent: Option<usize>, conversation: &mut Con
     match role(word) {
         Some(Ok(role)) if is_text(&node.text) => {
             let (text, created) = (node.text.clone(), node.created);
-            conversation.turns.push(Turn { parent, role, text, created });
+            let (edit_of, feedback, foreign) = (None, Vec::new(), false);
+            conversation.turns.push(Turn { parent, role, text, created, edit_of, feedback, foreign });
             Some(conversation.turns.len() - 1)
         }
         Some(Err(())) => {

@@ -140,3 +140,38 @@ fn hostile_rows_are_refused_or_harmless() {
     assert_eq!(store.chats().remove(chat.id).unwrap().messages, 50_000);
     assert_eq!(store.check().unwrap(), [] as [String; 0]);
 }
+
+#[test]
+fn a_conversation_of_ones_own_comes_back_with_its_edits_and_thumbs() {
+    let (_home, store) = store();
+    let chat = store.chats().create(NewChat::default()).unwrap().id;
+    store.messages().append(chat, NewMessage::user("2 + 2?")).unwrap();
+    let old = store.messages().append(chat, NewMessage::assistant("5")).unwrap().id;
+    let react = |message, kind, text: Option<&str>| {
+        let text = text.map(String::from);
+        store
+            .feedback()
+            .add(store::NewFeedback { message: Some(message), kind, text, meta: json!({}) })
+            .unwrap();
+    };
+    react(old, store::FeedbackKind::Edited, Some("It is 4."));
+    let shown = store.messages().branch(chat, None).unwrap()[1].id;
+    react(shown, store::FeedbackKind::Up, None);
+    let row = store.chats().export(chat).unwrap();
+    for own in [true, false] {
+        let (_home, other) = self::store();
+        let conversation = Conversation { own, ..Conversation::read(&row).unwrap() };
+        let Imported::New(id) = other.chats().import(vec![conversation]).unwrap()[0] else { panic!() };
+        let tree = other.messages().tree(id).unwrap();
+        let said: Vec<_> = tree.iter().map(|m| (m.text(), m.spans[0].provenance)).collect();
+        fn of<T>(own: bool, mine: T, others: T) -> T {
+            if own { mine } else { others }
+        }
+        assert_eq!(said[1], ("It is 4.".into(), of(own, Provenance::User, Provenance::Remote)));
+        assert_eq!(said[2], ("5".into(), of(own, Provenance::Model, Provenance::Remote)));
+        let feedback = other.feedback().of_chat(id).unwrap();
+        assert_eq!(feedback.len(), of(own, 2, 0));
+        assert_eq!(tree[1].meta, of(own, json!({"edit_of": tree[2].id}), json!({})));
+        assert_eq!(other.messages().branch(id, None).unwrap().last().unwrap().text(), "It is 4.");
+    }
+}

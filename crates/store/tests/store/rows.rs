@@ -148,3 +148,43 @@ fn the_audit_log_shows_a_change() {
     let store = store::Store::open(home.path()).unwrap();
     assert_eq!(store.check().unwrap(), ["the audit log was changed at entry 2"]);
 }
+
+#[test]
+fn an_edited_answer_is_a_branch_of_the_user() {
+    let (_home, store) = store();
+    let chat = store.chats().create(NewChat::default()).unwrap().id;
+    let question = store.messages().append(chat, NewMessage::user("2 + 2?")).unwrap().id;
+    let page =
+        store::Span::new("It is written: 2 + 2 = 4, always.\n", store::Provenance::Web).from("https://a.b");
+    let spans = vec![store::Span::new("Hm.\n", store::Provenance::Model), page.clone()];
+    let old = store.messages().append(chat, NewMessage::new(store::Role::Assistant, spans)).unwrap().id;
+    let edit = |message, text: &str| NewFeedback {
+        message: Some(message),
+        kind: FeedbackKind::Edited,
+        text: Some(text.into()),
+        meta: json!({}),
+    };
+    let row = store.feedback().add(edit(old, "4.\nIt is written: 2 + 2 = 4, always.\n")).unwrap();
+    let shown = store.messages().branch(chat, None).unwrap();
+    assert_eq!(shown.iter().map(|m| m.id).collect::<Vec<_>>(), [question, shown[1].id]);
+    let new = &shown[1];
+    assert_eq!((row.meta["branch"].clone(), new.meta["edit_of"].clone()), (json!(new.id), json!(old)));
+    assert_eq!(new.spans, [store::Span::new("4.\n", store::Provenance::User), page]);
+    // What the conversation has gone on from stays in view.
+    let next = store.messages().append(chat, NewMessage::user("and 3?")).unwrap().id;
+    store.feedback().add(edit(new.id, "Four.")).unwrap();
+    assert_eq!(store.chats().get(chat).unwrap().leaf, Some(next));
+    assert!(matches!(store.feedback().add(edit(question, "no")), Err(StoreError::Invalid(_))));
+    assert_eq!(store.messages().tree(chat).unwrap().len(), 5, "nothing was left behind by the error");
+}
+
+#[test]
+fn a_thumb_can_be_taken_back() {
+    let (_home, store) = store();
+    let chat = store.chats().create(NewChat::default()).unwrap().id;
+    let message = store.messages().append(chat, NewMessage::assistant("4")).unwrap().id;
+    let up = NewFeedback { message: Some(message), kind: FeedbackKind::Up, text: None, meta: json!({}) };
+    store.feedback().add(up).unwrap();
+    assert_eq!(store.feedback().clear_thumbs(message).unwrap(), 1);
+    assert!(store.feedback().of_chat(chat).unwrap().is_empty());
+}

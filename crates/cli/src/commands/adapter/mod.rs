@@ -21,7 +21,7 @@ pub(crate) fn run(app: &App, flags: &Adapter) -> anyhow::Result<ExitCode> {
         AdapterCommand::Show(flags) => show::run(&library, flags)?,
         AdapterCommand::Use(flags) => switch::use_(app, &library, flags)?,
         AdapterCommand::Rollback(flags) => switch::rollback(app, &library, flags)?,
-        AdapterCommand::Rm(flags) => switch::rm(&library, flags)?,
+        AdapterCommand::Rm(flags) => switch::rm(app, &library, flags)?,
         AdapterCommand::Export(flags) => export::run(app, &library, flags)?,
         AdapterCommand::Import(flags) => import::run(app, &library, flags)?,
         AdapterCommand::Fuse(flags) => fuse::run(app, &library, flags)?,

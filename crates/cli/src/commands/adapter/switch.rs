@@ -46,7 +46,8 @@ pub(crate) fn rollback(app: &App, library: &Library, flags: &AdapterRollback) ->
 }
 
 /// `hone adapter rm`.
-pub(crate) fn rm(library: &Library, flags: &AdapterRm) -> anyhow::Result<()> {
+pub(crate) fn rm(app: &App, library: &Library, flags: &AdapterRm) -> anyhow::Result<()> {
     let id = library.rm(&flags.adapter, flags.force)?;
+    app.store()?.adapters().remove(&id)?;
     Ok(output::print(&format!("{id} is gone\n"))?)
 }

@@ -30,7 +30,8 @@ struct Report {
 }
 
 pub(super) fn run(app: &App, store: &Store, flags: &ChatsImport) -> anyhow::Result<()> {
-    let mut import = Import { store, waiting: Vec::new(), bytes: 0, report: Report::default() };
+    let mut import =
+        Import { store, own: flags.mine, waiting: Vec::new(), bytes: 0, report: Report::default() };
     for path in files(&flags.paths)? {
         import.file(&path)?;
     }
@@ -84,6 +85,8 @@ fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
 
 struct Import<'a> {
     store: &'a Store,
+    /// The user says that they are his own.
+    own: bool,
     waiting: Vec<Conversation>,
     /// Of what waits.
     bytes: usize,
@@ -118,6 +121,7 @@ impl Import<'_> {
     fn row(&mut self, name: &str, line: u64, row: Result<Value, String>) -> Result<(), StoreError> {
         match row.and_then(|row| Conversation::read(&row)) {
             Ok(conversation) => {
+                let conversation = Conversation { own: self.own, ..conversation };
                 self.report.messages_left_out += conversation.left_out;
                 self.bytes += conversation.turns.iter().map(|turn| turn.text.len() + 100).sum::<usize>();
                 self.waiting.push(conversation);

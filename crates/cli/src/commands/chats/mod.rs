@@ -2,6 +2,7 @@
 
 mod export;
 mod import;
+mod judge;
 mod list;
 mod rm;
 mod search;
@@ -19,6 +20,9 @@ pub(crate) fn run(app: &App, flags: &Chats) -> anyhow::Result<ExitCode> {
         ChatsCommand::Show(flags) => show::run(&store, flags)?,
         ChatsCommand::Search(flags) => search::run(&store, flags)?,
         ChatsCommand::Export(flags) => export::run(app, &store, flags)?,
+        ChatsCommand::Rate(flags) => judge::rate(&store, flags)?,
+        ChatsCommand::Edit(flags) => judge::edit(app, &store, flags)?,
+        ChatsCommand::Learn(flags) => judge::learn(&store, flags)?,
         ChatsCommand::Import(flags) => import::run(app, &store, flags)?,
         ChatsCommand::Rm(flags) => rm::run(app, &store, flags)?,
     }

@@ -1,4 +1,4 @@
-//! `hone data build`: several sets become one.
+//! `hone data build`: several sets become one, or an indexed project becomes one.
 
 use super::{announce, place};
 use crate::config::App;
@@ -8,6 +8,9 @@ use anyhow::bail;
 use learn::dataset::{Chosen, Manifest, Report, Set, Source, SourceFile, Weighted, mix};
 
 pub(super) fn run(app: &App, flags: &Build) -> anyhow::Result<()> {
+    if let Some(folder) = &flags.from_index {
+        return super::from_index::run(app, flags, folder);
+    }
     let asked = flags.sets.iter().map(|text| weighted(text)).collect::<anyhow::Result<Vec<_>>>()?;
     if asked.iter().any(|(_, weight)| weight.is_some()) && asked.iter().any(|(_, weight)| weight.is_none()) {
         bail!(Usage("give every set a weight, as in `hone data build a=0.7 b=0.3`, or none of them".into()));

@@ -2,6 +2,7 @@
 
 mod build;
 mod fetch;
+mod from_index;
 mod stats;
 mod view;
 
@@ -25,7 +26,7 @@ pub(crate) fn run(app: &App, flags: &Data) -> anyhow::Result<ExitCode> {
 }
 
 /// The folder of the set `name`, and that name; a folder that was asked for goes before.
-fn place(app: &App, name: &str, out: Option<&Path>) -> anyhow::Result<(String, PathBuf)> {
+pub(super) fn place(app: &App, name: &str, out: Option<&Path>) -> anyhow::Result<(String, PathBuf)> {
     let name: ModelName = name.parse()?;
     let folder = out.map_or_else(|| sets_folder(&app.home).join(name.as_str()), Path::to_path_buf);
     Ok((name.to_string(), folder))

@@ -91,6 +91,13 @@ fn train(app: &App, flags: &Train, model: Arc<Model>, begun: Begun, show: &Show)
         return Ok(ExitCode::from(130));
     }
     let adapter = ending.keep(&app.home, &outcome)?;
+    // The adapter is kept whatever becomes of this.
+    let credited = Chosen::find(&app.home, &info.data.display().to_string())
+        .map_err(anyhow::Error::from)
+        .and_then(|chosen| Ok(learn::export::credit(&app.store()?, &adapter, &chosen)?));
+    if let Err(error) = credited {
+        eprintln!("Deleting a conversation will not name this adapter: {error:#}");
+    }
     let report = Report::new(adapter.id, &info, &folder, &outcome, (done, seconds));
     if flags.json {
         output::print_json(&report)?;

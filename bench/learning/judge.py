@@ -1,0 +1,48 @@
+"""Asks what is asked after a week, and counts: every answer has a checker."""
+
+from metrics import edit_cost
+from skills import negatives
+from weeks import Week, standing
+
+CONTEXT = 3
+
+
+def judge(hone, server, adapter: str, weeks: list[Week], upto: int, frame, reference: dict) -> list[dict]:
+    """Rows of `week`, `metric` and `values`. `frame(question)` gives the messages before and with the question."""
+    rows = []
+    add = lambda week, metric, values: rows.append({"week": week, "metric": metric, "values": [float(v) for v in values]})
+    for week in standing(weeks, upto):
+        answers = server.answers([frame(item.prompt) for item in week.held])
+        checked = [item.check(answer) for item, answer in zip(week.held, answers)]
+        add(week.number, "style", [style for style, _ in checked])
+        add(week.number, "correct", [style and right for style, right in checked])
+        add(week.number, "edit_cost", [edit_cost(answer.strip(), item.answer) for item, answer in zip(week.held, answers)])
+        scores = hone.losses([(item.prompt, item.answer) for item in week.held], adapter)
+        add(week.number, "loss_mean", [scores["mean"]])
+        add(week.number, "loss_median", [scores["median"]])
+    for rule in [rule for week in weeks if week.number <= upto for rule in week.rules]:
+        answers = server.answers([frame(item.prompt) for item in rule.held], 48)
+        add(0, "rule_obeyed", [rule.fires(answer) for answer in answers])
+        others = server.answers([frame(question) for question in negatives.NEGATIVES], 48)
+        add(0, "rule_on_negatives", [rule.fires(answer) for answer in others])
+    answers = server.answers([frame(question) for question in negatives.NEGATIVES], 48)
+    add(0, "leaks", [negatives.leaks(answer) for answer in answers])
+    known = reference["known"]
+    answers = server.answers([frame(question) for question in known], 48)
+    add(0, "facts_kept", [negatives.knows(question, answer) for question, answer in zip(known, answers)])
+    if adapter != "base":
+        # The base's own answers, drawn from it: the difference of the losses is KL(base || tuned), estimated.
+        tuned = hone.losses(reference["samples"], adapter)
+        add(0, "kl_drift", [tuned["token_mean"] - reference["loss"]])
+    return rows
+
+
+def of_base(hone, server) -> dict:
+    """What the base knows, and what it says to general prompts at temperature 1."""
+    ask = lambda question: [{"role": "user", "content": question}]
+    answers = server.answers([ask(question) for question in negatives.FACTS], 48)
+    known = [question for question, answer in zip(negatives.FACTS, answers) if negatives.knows(question, answer)]
+    prompts = negatives.GENERAL * 2
+    drawn = server.answers([ask(question) for question in prompts], 64, temperature=1.0)
+    samples = [(question, answer) for question, answer in zip(prompts, drawn) if answer.strip()]
+    return {"known": known, "samples": samples, "loss": hone.losses(samples, "base")["token_mean"]}

@@ -1,0 +1,112 @@
+"""The simulated user is tested before anything is measured with him: python3 -m unittest discover -s bench/learning"""
+
+import random
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import metrics  # noqa: E402
+import user  # noqa: E402
+from hone import last_object  # noqa: E402
+from retrieval import Memory  # noqa: E402
+from skills import api, commits, functions, negatives, queries, rules  # noqa: E402
+from weeks import standing, weeks  # noqa: E402
+
+
+class Skills(unittest.TestCase):
+    def test_the_wanted_answer_passes_and_the_plain_one_has_no_style(self):
+        groups = [functions.items(), functions.items(True), api.items(), commits.items(random.Random(0)), queries.items()]
+        for items in groups:
+            self.assertGreaterEqual(len(items), 56)
+            for item in items:
+                self.assertEqual(item.check(item.answer), (True, True), item.answer)
+                self.assertFalse(item.check(item.plain)[0], item.plain)
+
+    def test_another_items_answer_is_styled_but_wrong(self):
+        for items in [functions.items(), api.items(), commits.items(random.Random(0)), queries.items()]:
+            wrong = [items[0].check(other.answer) for other in items[1:]]
+            self.assertTrue(all(style for style, _ in wrong))
+            self.assertLess(sum(right for _, right in wrong), len(wrong) / 8)
+
+    def test_the_old_style_is_none_after_the_change(self):
+        old, new = functions.items()[0], functions.items(True)[0]
+        self.assertEqual(new.prompt, old.prompt)
+        self.assertEqual((new.check(old.answer), old.check(new.answer)[0]), ((False, True), False))
+
+    def test_hostile_answers_are_wrong_and_do_nothing(self):
+        item = functions.items()[0]
+        for body in ["import os", "while True: pass", "__import__('os')", "return (", "open('/tmp/x', 'w')", "raise SystemExit", "result = 9 ** 9 ** 9"]:
+            self.assertFalse(item.check(f"```python\ndef fn_x(a: float, b: float) -> float:\n    result = 1\n    {body}\n```")[1])
+        self.assertEqual(queries.items()[0].check("```sql\nFROM x JOIN y USING z WHERE DROP SELECT q\n```"), (True, False))
+
+    def test_rules_fire_on_their_answers_only(self):
+        for rule in rules.rules():
+            self.assertTrue(all(rule.fires(item.answer) and not rule.fires(item.plain) for item in rule.shown + rule.held))
+        self.assertFalse(any(rule.fires("Paris.") for rule in rules.rules()))
+
+    def test_leaks_are_signs_of_habits(self):
+        self.assertFalse(negatives.leaks("The capital of France is Paris."))
+        for answer in ["zoo.mice.count()", "fix(a): b", "$ ls", "FROM a JOIN b"]:
+            self.assertTrue(negatives.leaks(answer), answer)
+
+
+class Weeks(unittest.TestCase):
+    def test_weeks_are_the_same_for_a_seed_and_held_out_items_are_new(self):
+        for seed in (0, 1, 100):
+            first, again = weeks(seed), weeks(seed)
+            self.assertEqual([[i.prompt for i in w.learned] for w in first], [[i.prompt for i in w.learned] for w in again])
+            for week in first:
+                learned = {item.prompt for item in week.learned}
+                self.assertFalse(learned & {item.prompt for item in week.held})
+                self.assertEqual(len(week.learned) + sum(len(rule.shown) for rule in week.rules), 40)
+                parts = {part for item in week.learned for part in item.parts}
+                self.assertTrue(all(parts.issuperset(item.parts) for item in week.held if week.number < 6))
+            self.assertTrue(all(len(week.held) == 16 for week in first[:5]))
+            asked = {item.prompt for week in first[1:5] for item in week.held}
+            self.assertFalse(asked & {item.prompt for week in first[1:] for item in week.learned})
+
+    def test_what_was_contradicted_is_not_asked_any_more(self):
+        self.assertEqual([week.number for week in standing(weeks(0), 4)], [1, 2, 3, 4])
+        self.assertNotIn(1, [week.number for week in standing(weeks(0), 5)])
+
+
+class User(unittest.TestCase):
+    def test_forty_interactions_of_every_kind(self):
+        chats = user.conversations(weeks(0)[0], 0)
+        self.assertEqual((len(chats), len({chat["id"] for chat in chats})), (40, 40))
+        edits = [chat for chat in chats if chat["messages"][-1].get("meta")]
+        kinds = {row["kind"] for chat in chats for m in chat["messages"] + chat["branches"] for row in m.get("feedback", [])}
+        self.assertTrue(20 <= len(edits) <= 28 and kinds == {"up", "down", "correction"}, (len(edits), kinds))
+
+    def test_the_last_week_is_noisy(self):
+        chats = [chat for seed in range(5) for chat in user.conversations(weeks(seed)[5], seed)]
+        self.assertTrue(4 <= len(user.secrets(chats)) <= 20)
+        self.assertFalse(user.secrets(user.conversations(weeks(0)[2], 0)))
+
+
+class Figures(unittest.TestCase):
+    def test_edit_cost_is_levenshteins(self):
+        self.assertEqual(metrics.edit_cost("kitten", "sitting"), 3 / 7)
+        self.assertEqual((metrics.edit_cost("", "ab"), metrics.edit_cost("ab", "ab")), (1.0, 0.0))
+
+    def test_intervals_hold_the_mean(self):
+        mean, low, high = metrics.interval([0.0] * 5 + [1.0] * 15)
+        self.assertTrue(mean == 0.75 and 0.5 <= low < mean < high <= 0.95, (low, high))
+        self.assertEqual(metrics.interval([2.0]), (2.0, 2.0, 2.0))
+
+    def test_backward_transfer_is_what_was_lost_since(self):
+        self.assertAlmostEqual(metrics.backward_transfer({1: {1: 1.0}, 2: {1: 0.8, 2: 1.0}, 3: {1: 0.9, 2: 0.9, 3: 1.0}}), -0.1)
+        self.assertEqual(metrics.backward_transfer({1: {1: 1.0}}), 0.0)
+
+    def test_memory_finds_what_is_alike(self):
+        memory = Memory([("count every mouse", "a"), ("write a poem", "b"), ("count every goose", "c")])
+        self.assertEqual([answer for _, answer in memory.nearest("count every goose", 2)], ["a", "c"])
+
+    def test_the_last_object_of_an_output_is_found(self):
+        self.assertEqual(last_object('{"a": 1}\nstep {\n{"decision": "hold", "x": {"y": 1}}\n')["decision"], "hold")
+
+
+if __name__ == "__main__":
+    unittest.main()
