@@ -112,6 +112,11 @@ impl AppState {
         adapters.choose(model, &Choice::InUse).map(|_| ()).map_err(|error| error.to_string())
     }
 
+    /// What learning needs, once all of it is there.
+    pub(crate) fn parts(&self) -> Option<(Brain, Arc<Adapters>, Arc<Engine>)> {
+        Some((self.0.brain.get()?.clone(), self.0.adapters.clone()?, self.engine()?))
+    }
+
     pub(crate) fn training(&self) -> &Training {
         &self.0.training
     }

@@ -90,7 +90,15 @@ fn by_itself(home: &Path, recipe: Recipe) -> Vec<u8> {
     let model = model();
     let sets = Sets::load(&Chosen::set(home, "numbers").unwrap(), &model, &recipe).unwrap();
     let (id, name) = (new_id(home), "adapters_final".to_owned());
-    let order = Order { id, name, base: base(), model: "tiny.gguf".into(), data: "numbers".into(), recipe, learn: false };
+    let order = Order {
+        id,
+        name,
+        base: base(),
+        model: "tiny.gguf".into(),
+        data: "numbers".into(),
+        recipe,
+        learn: false,
+    };
     let begun = Begun::new(home, &model, order, sets).unwrap();
     let (run, ending) = begun.run(model, engine::train::cpu(Some(2)).unwrap()).unwrap();
     let outcome = run.run(&mut || false, &mut |_| {}).unwrap();

@@ -1,7 +1,7 @@
 //! `hone serve`: listens at once, loads the model beside it, ends in good order.
 
 use crate::brain;
-use crate::config::App;
+use crate::config::{self, App};
 use crate::flags::Serve;
 use crate::loading::{self, Chosen};
 use crate::output;
@@ -10,7 +10,7 @@ use engine::EngineOptions;
 use engine::embed::Options;
 use hub::catalog::EMBEDDING;
 use knowledge::watch::Watch;
-use server::{AppState, Home, Server, ServerOptions};
+use server::{AppState, Home, Schedule, Server, ServerOptions};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -35,6 +35,12 @@ async fn serve(app: &App, flags: &Serve, chosen: Chosen) -> anyhow::Result<ExitC
     let _watch = Watch::start(index, knowledge::index::Options::default());
     let state = AppState::with_home(chosen.name.clone(), home(app, flags, &chosen)?).with_brain(brain);
     serve_embeddings(app, &state)?;
+    if let Some(schedule) = app.config.learn.schedule {
+        state.learn_by(match schedule {
+            config::Schedule::Night => Schedule::Night,
+            config::Schedule::Idle => Schedule::Idle,
+        });
+    }
     let (broken, load_failed) = oneshot::channel();
     start_loading(chosen, options(app, flags), state.clone(), (flags.adapter.is_some(), app.quiet), broken);
 

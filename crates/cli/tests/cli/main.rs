@@ -11,6 +11,7 @@ mod checkpoint;
 mod doctor;
 mod index;
 mod intent;
+mod learn;
 mod models;
 mod remote;
 mod rules;

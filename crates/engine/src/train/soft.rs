@@ -124,9 +124,8 @@ mod tests {
         let q = softmax(logits);
         let kept: f64 = log_probs.iter().map(|&p| f64::from(p).exp()).sum();
         let q_kept: f64 = ids.iter().map(|&id| q[id as usize]).sum();
-        let each = |(&id, &log_p): (&u32, &f32)| {
-            f64::from(log_p).exp() * (f64::from(log_p) - q[id as usize].ln())
-        };
+        let each =
+            |(&id, &log_p): (&u32, &f32)| f64::from(log_p).exp() * (f64::from(log_p) - q[id as usize].ln());
         let tail = (1.0 - kept) * ((1.0 - kept).ln() - (1.0 - q_kept).ln());
         ids.iter().zip(log_probs).map(each).sum::<f64>() + tail
     }

@@ -44,7 +44,8 @@ fn a_step_along_the_gradient_of_a_divergence_changes_it_as_it_says() {
         let start = recorded.adapter("final");
         let mut trainer = Trainer::new(recorded.model.clone(), Arc::new(Reference), start, exact()).unwrap();
         trainer.accumulate(&pack, &mut || false).unwrap();
-        let values = trainer.gradients().iter().flat_map(|(_, _, l)| [l.a.as_slice(), l.b.as_slice()].concat());
+        let values =
+            trainer.gradients().iter().flat_map(|(_, _, l)| [l.a.as_slice(), l.b.as_slice()].concat());
         let slope = values.map(|g| f64::from(g).powi(2)).sum::<f64>().sqrt();
         let loss_at = |distance: f64| {
             let moved = recorded.moved_from("final", trainer.gradients(), (distance / slope) as f32);
@@ -113,7 +114,11 @@ fn threads_recomputing_and_a_resumed_run_change_no_bit_of_weighted_steps_with_te
         };
         let one = run(1, Options::default(), false);
         assert_eq!(run(3, Options::default(), false), one, "{case}: threads");
-        assert_eq!(run(2, Options { recompute: true, ..Options::default() }, false), one, "{case}: recomputed");
+        assert_eq!(
+            run(2, Options { recompute: true, ..Options::default() }, false),
+            one,
+            "{case}: recomputed"
+        );
         assert_eq!(run(2, Options::default(), true), one, "{case}: resumed");
     }
 }
@@ -143,7 +148,8 @@ fn the_divergence_and_its_gradient_are_those_of_torch() {
     };
     for case in cases.as_array().unwrap() {
         let (logits, expected) = (floats(&case["logits"]), floats(&case["gradient"]));
-        let ids: Vec<u32> = case["ids"].as_array().unwrap().iter().map(|x| x.as_u64().unwrap() as u32).collect();
+        let ids: Vec<u32> =
+            case["ids"].as_array().unwrap().iter().map(|x| x.as_u64().unwrap() as u32).collect();
         let teacher = Teacher::new(ids.len(), ids, floats(&case["log_probs"]), logits.len()).unwrap();
         let (loss, gradient) = teacher.divergence(&logits);
         let wanted = case["loss"].as_f64().unwrap();

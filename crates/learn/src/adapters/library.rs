@@ -313,11 +313,10 @@ impl Library {
         };
         for (name, bytes) in &new.files {
             let path = folder.join(name);
-            let written = disk::private_file(&path, true)
-                .and_then(|mut file| {
-                    let all = file.write_all(bytes).and_then(|()| file.sync_all());
-                    all.map_err(AdaptersError::io("cannot write", &path))
-                });
+            let written = disk::private_file(&path, true).and_then(|mut file| {
+                let all = file.write_all(bytes).and_then(|()| file.sync_all());
+                all.map_err(AdaptersError::io("cannot write", &path))
+            });
             written?;
         }
         disk::write_json(&folder.join(MANIFEST), &manifest)?;

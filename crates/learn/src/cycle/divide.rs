@@ -34,7 +34,9 @@ pub fn divide(mut examples: Vec<Example>, state: &State) -> Divided {
 
     // New is what the adapter in use has not learned.
     let new: Vec<usize> = (0..examples.len())
-        .filter(|&n| examples[n].accepted && !state.trained.contains(&digests[n]) && old(examples[n].topic).is_none())
+        .filter(|&n| {
+            examples[n].accepted && !state.trained.contains(&digests[n]) && old(examples[n].topic).is_none()
+        })
         .collect();
     let wanted = (new.len() / 5).max(FEW.min(new.len() / 3)).min(MOST);
     let learned: HashSet<u64> =
@@ -91,7 +93,9 @@ mod tests {
         let examples: Vec<Example> = (0..40).map(|n| example(n, n as u64 / 2)).collect();
         let divided = divide(examples, &State::default());
         assert_eq!((divided.train.len(), divided.fresh.len()), (26, 14));
-        assert!(divided.fresh.iter().all(|f| divided.train.iter().all(|t| t.topic != f.topic && t.time < f.time)));
+        assert!(
+            divided.fresh.iter().all(|f| divided.train.iter().all(|t| t.topic != f.topic && t.time < f.time))
+        );
     }
 
     #[test]

@@ -51,7 +51,8 @@ pub(super) fn go_on(
         }
         let added = library.list()?.into_iter().find(|manifest| manifest.run.as_ref() == Some(&info.id));
         let Some(manifest) = added else { continue };
-        let report = library.beside(&manifest, "report.json").and_then(|text| serde_json::from_slice(&text).ok());
+        let report =
+            library.beside(&manifest, "report.json").and_then(|text| serde_json::from_slice(&text).ok());
         let Some(report): Option<Report> = report else { continue };
         // What is learned from may have changed since: then the state is not that of this adapter, and it says less.
         finish(cycle, &manifest, &report, divided, state)?;

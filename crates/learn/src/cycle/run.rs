@@ -9,7 +9,7 @@ use crate::gate::report::{because, shortened};
 use crate::gate::{Candidate, Decision, Held, Judge, Judgement, Margins, Report, RuleProbes, Sets, rescue};
 use crate::generate::GenerateError;
 use crate::replay::{Pool, ReplayError, Size};
-use crate::train::{self, Begun, Ending, Folder, Order, Recipe, TrainError, Tokens};
+use crate::train::{self, Begun, Ending, Folder, Order, Recipe, Tokens, TrainError};
 use crate::turn::Turn;
 use engine::adapter::{Adapter, Loaded};
 use engine::text::TextError;
@@ -165,8 +165,7 @@ impl Cycle<'_> {
             if retried && !second {
                 on_event(Event::Retry);
             }
-            let (ending, adapter, losses, seconds) =
-                self.train(divided, &pool, recipe, turn, on_event)?;
+            let (ending, adapter, losses, seconds) = self.train(divided, &pool, recipe, turn, on_event)?;
             on_event(Event::Judging);
             let (judgement, part) =
                 self.judge(&sets, (&adapter, &losses), &state, turn, &mut |judgement| {
@@ -357,7 +356,11 @@ impl Cycle<'_> {
 }
 
 /// Examples as tokens: the last answer alone is learned, as much as it weighs.
-pub(crate) fn learned(model: &Model, examples: &[Example], recipe: &Recipe) -> Result<(Tokens, Vec<String>), CycleError> {
+pub(crate) fn learned(
+    model: &Model,
+    examples: &[Example],
+    recipe: &Recipe,
+) -> Result<(Tokens, Vec<String>), CycleError> {
     let mut tokens = Tokens::default();
     for example in examples {
         tokens.counts.conversations += 1;

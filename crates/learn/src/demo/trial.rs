@@ -4,7 +4,9 @@ use super::{conversations, example};
 use crate::adapters::Base;
 use crate::cycle::{self, CycleError, Divided, Example, State, divide};
 use crate::dataset::Message;
-use crate::gate::{Candidate, Check, Checker, Decision, Evidence, Held, Judge, Margins, RuleProbes, Sets, rescue};
+use crate::gate::{
+    Candidate, Check, Checker, Decision, Evidence, Held, Judge, Margins, RuleProbes, Sets, rescue,
+};
 use crate::replay::Pool;
 use crate::train::{Begun, Order, Recipe, Sets as TrainSets, Tokens, new_id};
 use crate::turn::Turn;
@@ -141,7 +143,8 @@ impl Trials<'_> {
         turn: &mut dyn Turn,
     ) -> Result<(Adapter, Vec<f64>), CycleError> {
         let model = self.engine.model();
-        let home = tempfile::tempdir().map_err(CycleError::io("create", std::path::Path::new("a temporary folder")))?;
+        let home = tempfile::tempdir()
+            .map_err(CycleError::io("create", std::path::Path::new("a temporary folder")))?;
         let (train, remarks) = cycle::learned(model, examples, &recipe)?;
         let replay = if recipe.replay > 0 { self.pool.replay.clone() } else { Vec::new() };
         let sets = TrainSets { train, valid: Tokens::default(), replay, remarks };

@@ -127,11 +127,7 @@ impl Judge<'_> {
 }
 
 /// Mean loss of each example.
-fn means(
-    scorer: &mut Scorer,
-    examples: &[Example],
-    turn: &mut dyn Turn,
-) -> Result<Vec<f64>, GenerateError> {
+fn means(scorer: &mut Scorer, examples: &[Example], turn: &mut dyn Turn) -> Result<Vec<f64>, GenerateError> {
     let (mut means, mut rest) = (Vec::new(), examples);
     while !rest.is_empty() {
         let mut rows = 0;

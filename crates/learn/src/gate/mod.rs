@@ -112,6 +112,9 @@ impl Judgement {
     /// Whether it was refused because it changes too much: less of it may be right.
     pub fn is_too_much(&self) -> bool {
         self.decision == Decision::Reject
-            && self.checks.iter().any(|c| !c.passed && (c.name.starts_with("not worse") || c.name == "sanity: answers"))
+            && self
+                .checks
+                .iter()
+                .any(|c| !c.passed && (c.name.starts_with("not worse") || c.name == "sanity: answers"))
     }
 }

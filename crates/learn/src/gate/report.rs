@@ -67,11 +67,14 @@ pub struct Report {
 /// Why it was decided so.
 pub fn because(judgement: &Judgement) -> String {
     let failed: Vec<&Check> = judgement.checks.iter().filter(|check| !check.passed).collect();
-    let said = failed.iter().map(|check| format!("{}: {}", check.name, check.found)).collect::<Vec<_>>().join("; ");
+    let said =
+        failed.iter().map(|check| format!("{}: {}", check.name, check.found)).collect::<Vec<_>>().join("; ");
     match judgement.decision {
         Decision::Promote if failed.is_empty() => "it is better at what you want and worse in nothing".into(),
         Decision::Promote => format!("a rule that you taught is obeyed now, and nothing is worse ({said})"),
-        Decision::Hold => format!("it cannot be told yet whether it is better ({said}); what was seen counts the next time"),
+        Decision::Hold => {
+            format!("it cannot be told yet whether it is better ({said}); what was seen counts the next time")
+        }
         Decision::Reject => format!("it did not pass ({said})"),
     }
 }
@@ -99,7 +102,8 @@ impl Report {
             let _ = writeln!(out, "All of the change was too much: {} of it is used.", self.scale);
         }
         if self.retried {
-            let _ = writeln!(out, "It is the second attempt, with half the learning rate and twice the replay.");
+            let _ =
+                writeln!(out, "It is the second attempt, with half the learning rate and twice the replay.");
         }
         let _ = writeln!(out, "\nLearned, among others:");
         for question in &self.from {
@@ -118,7 +122,8 @@ impl Report {
             let _ = writeln!(out, "before:\n{}\nafter:\n{}", indented(&best.before), indented(&best.after));
         }
         if let Some(worst) = self.changes.last().filter(|change| change.gain < 0.0) {
-            let _ = writeln!(out, "\nWorst: {} ({:+.3} nats a token)", shortened(&worst.question), -worst.gain);
+            let _ =
+                writeln!(out, "\nWorst: {} ({:+.3} nats a token)", shortened(&worst.question), -worst.gain);
         }
         out
     }

@@ -108,7 +108,8 @@ fn changes(judge: &Judge<'_>, now: (&Losses, &Said), was: (&Losses, &Said)) -> V
         before: was.1.fresh[n].text.clone(),
         after: now.1.fresh[n].text.clone(),
         gain: was.0.fresh[n] - now.0.fresh[n],
-        less_to_edit: distance(&was.1.fresh[n].text, &held.wanted) - distance(&now.1.fresh[n].text, &held.wanted),
+        less_to_edit: distance(&was.1.fresh[n].text, &held.wanted)
+            - distance(&now.1.fresh[n].text, &held.wanted),
     };
     judge.sets.fresh.iter().enumerate().map(change).collect()
 }

@@ -13,7 +13,8 @@ pub(super) fn training(adapter: &Adapter, losses: &[f64]) -> Vec<Check> {
         adapter.iter().all(|(_, _, l)| l.a.as_slice().iter().chain(l.b.as_slice()).all(|v| v.is_finite()));
     let quarter = (losses.len() / 4).max(1);
     let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len().max(1) as f64;
-    let (first, last) = (mean(&losses[..quarter.min(losses.len())]), mean(&losses[losses.len().saturating_sub(quarter)..]));
+    let (first, last) =
+        (mean(&losses[..quarter.min(losses.len())]), mean(&losses[losses.len().saturating_sub(quarter)..]));
     vec![
         Check::new("sanity: finite", finite, "all values are numbers".into()),
         Check::new(

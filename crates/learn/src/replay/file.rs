@@ -147,8 +147,7 @@ mod tests {
 
     fn pool() -> Pool {
         let sequence = |n: u32| {
-            let teacher =
-                Teacher::new(2, vec![1, 2, 3, n], vec![-1.0, -2.0, -0.5, -3.5], 100).map(Arc::new);
+            let teacher = Teacher::new(2, vec![1, 2, 3, n], vec![-1.0, -2.0, -0.5, -3.5], 100).map(Arc::new);
             Example { teacher, ..Example::new(vec![n, 5, 6], vec![false, true, true]) }
         };
         let fact = Fact { question: "2 + 2?".into(), expected: "4".into() };

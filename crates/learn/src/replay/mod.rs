@@ -156,9 +156,8 @@ impl Fact {
 
 /// How facts are asked for.
 pub fn fact_wishes(model: &Model, facts: &[Fact]) -> Result<Vec<Wish>, engine::text::TextError> {
-    let wish = |fact: &Fact| {
-        Ok(Wish { prompt: model.chat_prompt(&[ask(&fact.question)])?, most: 24, seed: None })
-    };
+    let wish =
+        |fact: &Fact| Ok(Wish { prompt: model.chat_prompt(&[ask(&fact.question)])?, most: 24, seed: None });
     facts.iter().map(wish).collect()
 }
 
@@ -184,7 +183,8 @@ fn taught(
         return Ok(None);
     }
     let pack = Pack::new([&example]);
-    let teacher = scorer.teach(&pack, TOP, &mut || turn.next()).map_err(|_| GenerateError::Stopped)?.remove(0);
+    let teacher =
+        scorer.teach(&pack, TOP, &mut || turn.next()).map_err(|_| GenerateError::Stopped)?.remove(0);
     Ok(Some(Example { teacher: Some(Arc::new(teacher)), ..example }))
 }
 

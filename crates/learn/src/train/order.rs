@@ -30,7 +30,8 @@ pub(super) fn with_replay(examples: &[Example], replay: &[Example], step: u64, r
     let weight = (f64::from(recipe.anchor) * mass / anchored.max(1) as f64) as f32;
     let anchors: Vec<Example> =
         chosen_replay.iter().map(|&i| Example { weight, ..replay[i].clone() }).collect();
-    let mut order: Vec<&Example> = chosen_examples.into_iter().map(|i| &examples[i]).chain(&anchors).collect();
+    let mut order: Vec<&Example> =
+        chosen_examples.into_iter().map(|i| &examples[i]).chain(&anchors).collect();
     order.sort_by_key(|example| std::cmp::Reverse(example.tokens.len()));
     fill(order)
 }
@@ -130,8 +131,7 @@ mod tests {
             let alone = super::packs(&examples, step, 3, recipe.seed);
             let mass = |packs: &[Pack]| packs.iter().map(Pack::mass).sum::<f64>();
             assert_eq!(mass(&packs), mass(&alone), "replay is no part of the mean");
-            let anchored: usize =
-                packs.iter().map(|p| p.totals(&vec![0.0; p.targets()]).anchored).sum();
+            let anchored: usize = packs.iter().map(|p| p.totals(&vec![0.0; p.targets()]).anchored).sum();
             let weighted: f64 = packs.iter().map(Pack::anchor_mass).sum();
             assert!((weighted / (0.5 * mass(&packs)) - 1.0).abs() < 1e-5);
             seen += anchored;

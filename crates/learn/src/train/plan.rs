@@ -49,7 +49,14 @@ impl Plan {
         }
         let per_epoch = order::steps_per_epoch(train.examples.len(), recipe.step_examples());
         let steps = recipe.steps.unwrap_or_else(|| (recipe.epochs * per_epoch as f64).ceil() as u64).max(1);
-        let longest = train.examples.iter().chain(&valid.examples).chain(replay).map(|e| e.tokens.len()).max().unwrap_or(0);
+        let longest = train
+            .examples
+            .iter()
+            .chain(&valid.examples)
+            .chain(replay)
+            .map(|e| e.tokens.len())
+            .max()
+            .unwrap_or(0);
         let rows = longest.max(512);
         let need = |recompute: bool| memory_needed(model, adapter, rows, recompute);
         let (recompute, memory_bytes) = fit(need, available_memory().unwrap_or(u64::MAX), rows, recipe)?;

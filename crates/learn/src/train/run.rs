@@ -140,7 +140,17 @@ impl Run {
         // The same examples at every evaluation.
         let valid = order::all(&valid.examples[..valid.examples.len().min(VALIDATED)]);
         let between_checkpoints = BETWEEN_CHECKPOINTS;
-        Ok(Run { trainer, train: train.examples, replay, valid, recipe, plan, folder, progress, between_checkpoints })
+        Ok(Run {
+            trainer,
+            train: train.examples,
+            replay,
+            valid,
+            recipe,
+            plan,
+            folder,
+            progress,
+            between_checkpoints,
+        })
     }
 
     /// What the run will take. Times one pack without learning from it; `pause` is asked as in [`Run::run`].

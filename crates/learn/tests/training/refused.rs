@@ -2,7 +2,7 @@
 
 use crate::make::{info, model, recipe, start, tokens};
 use engine::adapter::Adapter;
-use learn::train::{Folder, Recipe, Run, Tokens, TrainError};
+use learn::train::{Folder, Recipe, Run, Sets, Tokens, TrainError};
 
 #[test]
 fn an_empty_set_is_refused() {
@@ -11,7 +11,8 @@ fn an_empty_set_is_refused() {
     let folder = Folder::create(home.path(), &info(&recipe)).unwrap();
     let adapter = Adapter::init(model.config(), &recipe.shape(model.config()).unwrap(), 0);
     let device = engine::train::cpu(Some(1)).unwrap();
-    let sets = (Tokens::default(), tokens(&model, &[], &recipe));
+    let valid = tokens(&model, &[], &recipe);
+    let sets = Sets { train: Tokens::default(), valid, replay: Vec::new(), remarks: Vec::new() };
     let refused = Run::new(model, device, adapter, sets, recipe, folder).err().unwrap();
     assert!(matches!(refused, TrainError::Empty { .. }), "{refused}");
     assert!(refused.to_string().contains("--max-seq"));

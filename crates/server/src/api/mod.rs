@@ -3,6 +3,7 @@
 pub(crate) mod adapters;
 pub(crate) mod chats;
 pub(crate) mod knowledge;
+pub(crate) mod learn;
 pub(crate) mod messages;
 mod objects;
 pub(crate) mod outgoing;

@@ -27,6 +27,7 @@ pub(super) fn fill(store: &Store) -> anyhow::Result<Vec<Example>> {
     }
     // What the pipeline of `hone export` keeps of them.
     let export = learn::export::collect(store, &learn::export::Options::default());
-    let kept: Vec<Example> = export.context("the conversations cannot be read")?.kept().map(Into::into).collect();
+    let kept: Vec<Example> =
+        export.context("the conversations cannot be read")?.kept().map(Into::into).collect();
     Ok(if kept.is_empty() { examples } else { kept })
 }

@@ -94,7 +94,10 @@ fn model(app: &App, flags: &Demo) -> anyhow::Result<BaseModel> {
     let found = BaseModel::choose(app, Some(asked.unwrap_or(hub::catalog::STARTER)));
     match found {
         Err(error) if asked.is_none() => {
-            bail!("{error:#}\nthe demonstration uses the starter model: run `hone pull {}`", hub::catalog::STARTER)
+            bail!(
+                "{error:#}\nthe demonstration uses the starter model: run `hone pull {}`",
+                hub::catalog::STARTER
+            )
         }
         found => found,
     }
@@ -136,6 +139,10 @@ fn summary(outcome: &Outcome, (before, after): (&str, &str), rolled_back: bool, 
         outcome.report.text(),
         100.0 * style(before),
         100.0 * style(after),
-        if rolled_back { "rolled back: the answer is the one of before again" } else { "nothing was rolled back" }
+        if rolled_back {
+            "rolled back: the answer is the one of before again"
+        } else {
+            "nothing was rolled back"
+        }
     )
 }

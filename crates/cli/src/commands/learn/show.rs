@@ -15,7 +15,8 @@ impl Show {
     pub(crate) fn event(&self, event: &Event<'_>) {
         match event {
             Event::Replay(done, all) => {
-                self.0.say(&format!("The model answers general prompts, to stay what it is: {done} of {all}"));
+                self.0
+                    .say(&format!("The model answers general prompts, to stay what it is: {done} of {all}"));
             }
             Event::Remark(remark) => self.0.say(remark),
             Event::Begun(info, plan, done) => self.0.plan(plan, info, *done),
