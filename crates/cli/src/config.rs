@@ -49,6 +49,9 @@ pub(crate) struct Config {
     pub(crate) temperature: Option<f32>,
     /// Longest answer of `hone chat`.
     pub(crate) max_tokens: Option<u32>,
+    /// When `hone serve` learns by itself.
+    #[serde(default)]
+    pub(crate) learn: Learn,
     /// Web search in conversations.
     #[serde(default)]
     pub(crate) web: Web,
@@ -57,6 +60,22 @@ pub(crate) struct Config {
     /// The index of the user's files.
     #[serde(default)]
     pub(crate) knowledge: Indexing,
+}
+
+/// `[learn]`: nothing is learned by itself unless it says when.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Learn {
+    /// `night` (between midnight and six) or `idle` (at any time): while nobody asks anything, on mains power.
+    pub(crate) schedule: Option<Schedule>,
+}
+
+/// When to learn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Schedule {
+    Night,
+    Idle,
 }
 
 /// `[web]`: who is asked. Without a key, an address or `tavily_keyless`, nobody is.

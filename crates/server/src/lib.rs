@@ -20,6 +20,7 @@ mod health;
 mod home;
 mod indexing;
 mod key;
+mod learning;
 mod listen;
 mod metrics;
 mod openai;
@@ -28,6 +29,7 @@ mod options;
 mod page;
 mod program;
 mod router;
+mod schedule;
 mod sse;
 mod stall;
 mod state;
@@ -44,4 +46,5 @@ pub use program::{
     CatalogModel, InstalledModel, ModelShelf, Program, ProgramError, PullObject, SettingsEdit, SettingsObject,
 };
 pub use router::{Access, Route, app, routes};
+pub use schedule::Schedule;
 pub use state::AppState;

@@ -138,6 +138,11 @@ impl AppState {
         &self.0.indexing
     }
 
+    /// What learning needs, once all of it is there.
+    pub(crate) fn parts(&self) -> Option<(Brain, Arc<Adapters>, Arc<Engine>)> {
+        Some((self.0.brain.get()?.clone(), self.0.adapters.clone()?, self.engine()?))
+    }
+
     pub(crate) fn training(&self) -> &Training {
         &self.0.training
     }

@@ -1,6 +1,7 @@
 //! Where a training run is, and what it has said so far.
 
 use crate::event_log::EventLog;
+use learn::gate::Decision;
 use learn::train::{Event, Metric, Plan};
 use serde::Serialize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,7 +27,7 @@ pub(crate) enum Phase {
     Stopping,
     /// It was stopped and can be resumed.
     Stopped,
-    /// The adapter is there.
+    /// The adapter is there, or it was decided that there is none.
     Done,
     /// It failed; what was saved is kept.
     Failed,
@@ -42,6 +43,15 @@ impl Phase {
 pub(crate) enum Ended {
     /// With this adapter, by id.
     Done(String),
+    /// A cycle of learning, with a decision.
+    Decided {
+        /// What was decided.
+        decision: Decision,
+        /// Id of the adapter that was promoted.
+        adapter: Option<String>,
+        /// Why, in one sentence.
+        because: String,
+    },
     /// Before its end.
     Stopped,
     /// With this reason.
@@ -131,6 +141,16 @@ pub(crate) enum TrainEvent {
         /// Its id.
         adapter: String,
     },
+    /// `decided`: a cycle of learning has ended.
+    Decided {
+        /// `promote`, `hold` or `reject`.
+        #[schema(value_type = String)]
+        decision: Decision,
+        /// Id of the adapter that was promoted.
+        adapter: Option<String>,
+        /// Why, in one sentence.
+        because: String,
+    },
     /// `remark` or `failed`: something to know about the examples, or why it ended.
     Text {
         /// For people.
@@ -212,6 +232,12 @@ impl Log {
             Ended::Done(adapter) => {
                 self.put("done", TrainEvent::Done { adapter: adapter.clone() }, |standing| {
                     (standing.state, standing.adapter) = (Phase::Done, Some(adapter));
+                });
+            }
+            Ended::Decided { decision, adapter, because } => {
+                let event = TrainEvent::Decided { decision, adapter: adapter.clone(), because };
+                self.put("decided", event, |standing| {
+                    (standing.state, standing.adapter) = (Phase::Done, adapter);
                 });
             }
             Ended::Failed(message) => {

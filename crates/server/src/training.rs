@@ -1,11 +1,14 @@
-//! One training run at a time, in the gaps between answers: what `hone train` does, on the served copy of the weights.
+//! One training run or cycle of learning at a time, in the gaps between answers: what `hone train` and `hone learn` do,
+//! on the served copy of the weights.
 
 use crate::adapters::Adapters;
 use crate::event_log::{EventLog, Logged};
+use crate::learning::Learning;
 use crate::train_log::{Ended, Log};
 use engine::Engine;
 use learn::dataset::Chosen;
-use learn::train::{Begun, Event, Folder, Order, RunInfo, Sets, TrainError};
+use learn::adapters::Manifest;
+use learn::train::{Begun, Event, Folder, Order, Recipe, RunInfo, Sets, TrainError, new_id};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -34,15 +37,18 @@ pub(crate) struct Session {
     pub(crate) data: String,
     /// What has happened so far.
     pub(crate) log: Log,
-    stop: AtomicBool,
+    /// Whether it shall stop.
+    pub(crate) stop: AtomicBool,
 }
 
 /// What shall be run.
 pub(crate) enum Job {
     /// A new run.
-    New(Box<Order>),
+    New(Box<Order>, Chosen),
     /// An interrupted one.
-    Again(Folder, Box<RunInfo>),
+    Again(Folder, Box<RunInfo>, Chosen),
+    /// A cycle of learning from conversations.
+    Learn(Box<Learning>),
 }
 
 /// There is a run already, or its thread could not be started.
@@ -60,7 +66,6 @@ impl Training {
         adapters: Arc<Adapters>,
         engine: Arc<Engine>,
         job: Job,
-        chosen: Chosen,
         store: Option<Store>,
     ) -> Result<Arc<Session>, NotStarted> {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,22 +73,23 @@ impl Training {
             return Err(NotStarted::Running(running.id.clone()));
         }
         let (id, name, data) = match &job {
-            Job::New(order) => (&order.id, &order.name, &order.data),
-            Job::Again(_, info) => (&info.id, &info.name, &info.data),
+            Job::New(order, _) => (order.id.clone(), order.name.clone(), order.data.clone()),
+            Job::Again(_, info, _) => (info.id.clone(), info.name.clone(), info.data.clone()),
+            Job::Learn(_) => (new_id(&adapters.home.folder), "learned".into(), "conversations".into()),
         };
         let session = Arc::new(Session {
-            id: id.clone(),
-            name: name.clone(),
+            id,
+            name,
             data: data.display().to_string(),
             log: Log::default(),
             stop: AtomicBool::new(false),
         });
         let told = Arc::clone(&session);
         let work = move || {
-            let run = AssertUnwindSafe(|| run(&told, &adapters, &engine, job, &chosen, store.as_ref()));
+            let run = AssertUnwindSafe(|| run(&told, &adapters, &engine, job, store.as_ref()));
             told.log.end(match catch_unwind(run) {
                 Ok(Ok(ended)) => ended,
-                Ok(Err(error)) => Ended::Failed(error.to_string()),
+                Ok(Err(error)) => Ended::Failed(error),
                 Err(_) => Ended::Failed("training failed inside hone; the server's log says more".to_owned()),
             });
         };
@@ -127,26 +133,49 @@ impl Session {
     }
 }
 
-/// The whole run, on its own thread.
+/// The whole job, on its own thread.
 fn run(
     session: &Session,
     adapters: &Adapters,
     engine: &Arc<Engine>,
     job: Job,
-    chosen: &Chosen,
     store: Option<&Store>,
-) -> Result<Ended, TrainError> {
+) -> Result<Ended, String> {
     let (home, model): (&Path, _) = (&adapters.home.folder, engine.model());
-    let recipe = match &job {
-        Job::New(order) => &order.recipe,
-        Job::Again(_, info) => &info.recipe,
+    let load = |chosen: &Chosen, recipe: &Recipe| -> Result<Sets, TrainError> {
+        let sets = Sets::load(chosen, model, recipe)?;
+        sets.remarks.iter().for_each(|remark| session.log.remark(remark));
+        Ok(sets)
     };
-    let sets = Sets::load(chosen, model, recipe)?;
-    sets.remarks.iter().for_each(|remark| session.log.remark(remark));
-    let begun = match job {
-        Job::New(order) => Begun::new(home, model, *order, sets)?,
-        Job::Again(folder, info) => Begun::again(folder, *info, model, &adapters.base(model)?, sets)?,
+    let (begun, chosen) = match job {
+        Job::Learn(learning) => {
+            return learning.run(session, adapters, engine).map_err(|error| error.to_string());
+        }
+        Job::New(order, chosen) => {
+            (load(&chosen, &order.recipe).and_then(|sets| Begun::new(home, model, *order, sets)), chosen)
+        }
+        Job::Again(folder, info, chosen) => {
+            let sets = load(&chosen, &info.recipe);
+            let begun = sets.and_then(|sets| Begun::again(folder, *info, model, &adapters.base(model)?, sets));
+            (begun, chosen)
+        }
     };
+    let adapter = begun.and_then(|begun| train(session, adapters, engine, begun));
+    let Some(adapter) = adapter.map_err(|error| error.to_string())? else { return Ok(Ended::Stopped) };
+    if let Some(Err(error)) = store.map(|store| learn::export::credit(store, &adapter, &chosen)) {
+        tracing::warn!("deleting a conversation will not name adapter {}: {error}", adapter.id);
+    }
+    Ok(Ended::Done(adapter.id))
+}
+
+/// A training run from its beginning, or from where it was, to its end; `None` where it was stopped.
+fn train(
+    session: &Session,
+    adapters: &Adapters,
+    engine: &Arc<Engine>,
+    begun: Begun,
+) -> Result<Option<Manifest>, TrainError> {
+    let (home, model): (&Path, _) = (&adapters.home.folder, engine.model());
     let device = engine::train::cpu(adapters.home.threads)?;
     let (mut run, ending) = begun.run(Arc::clone(model), device)?;
 
@@ -167,11 +196,7 @@ fn run(
     })?;
     drop(gaps);
     if !outcome.finished {
-        return Ok(Ended::Stopped);
+        return Ok(None);
     }
-    let adapter = ending.keep(home, &outcome)?;
-    if let Some(Err(error)) = store.map(|store| learn::export::credit(store, &adapter, chosen)) {
-        tracing::warn!("deleting a conversation will not name adapter {}: {error}", adapter.id);
-    }
-    Ok(Ended::Done(adapter.id))
+    Ok(Some(ending.keep(home, &outcome)?))
 }

@@ -411,3 +411,38 @@ async fn what_is_learned_is_shown_chosen_and_forgotten() {
         learn::dataset::Set::open(&folder).unwrap().manifest.parts.iter().map(|part| part.rows).sum();
     assert_eq!(rows, 0, "completions go the same way");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_anything_new_no_learning_begins() {
+    let talk = Talk::new(None);
+    let (status, body) = post(&talk.app, "/api/learn", &json!({})).await;
+    assert_eq!((status, &body["error"]["code"]), (StatusCode::CONFLICT, &json!("nothing_new")));
+    let (status, _) = post(&talk.app, "/api/learn", &json!({"later": true})).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(get(&talk.app, "/api/learn/reports").await.1, json!({"reports": []}));
+    assert_eq!(get(&talk.app, "/api/learn/reports/x").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_of_cycles_is_listed_the_newest_first() {
+    let talk = Talk::new(None);
+    let report = |because: &str| {
+        json!({"version": 1, "decision": "hold", "because": because, "model": "tiny", "against": "the model alone",
+            "scale": 1.0, "retried": false, "learned": 3, "held": 1, "chats": [], "from": ["a question"], "data": "",
+            "seed": 0, "checks": [], "tried": [[1.0, "hold"]],
+            "evidence": {"log_evidence": 0.0, "looks": 0, "seen": []}, "changes": [], "losses": [2.0, 1.0],
+            "seconds": [1.0, 2.0]})
+    };
+    for (run, because) in [("20261127-010000-0001", "too few"), ("20261127-020000-0002", "still too few")] {
+        let folder = talk.place.folder.path().join("runs").join(run);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("report.json"), report(because).to_string()).unwrap();
+    }
+    let (_, body) = get(&talk.app, "/api/learn/reports").await;
+    let becauses: Vec<&str> =
+        body["reports"].as_array().unwrap().iter().map(|r| r["because"].as_str().unwrap()).collect();
+    assert_eq!(becauses, ["still too few", "too few"]);
+    let (_, one) = get(&talk.app, "/api/learn/reports/20261127-010000-0001").await;
+    assert_eq!((&one["decision"], &one["adapter"]), (&json!("hold"), &Value::Null));
+    assert!(one["text"].as_str().unwrap().contains("Learned from 3 examples"));
+}

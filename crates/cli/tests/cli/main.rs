@@ -12,6 +12,7 @@ mod doctor;
 mod export;
 mod index;
 mod intent;
+mod learn;
 mod models;
 mod remote;
 mod rules;

@@ -80,3 +80,79 @@ pub(super) fn answers(better: &mut Better, sets: &Sets, candidate: &Said, before
         rule.positive.len() >= 4 && share(was.0, rule) < 0.5 && share(now.0, rule) >= 0.9
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Held;
+    use super::*;
+    use crate::generate::Answer;
+    use engine::train::Example;
+
+    fn sets(count: usize) -> Sets {
+        let held = |n: usize| Held {
+            example: Example::all(vec![1, 2, 3]),
+            prompt: vec![1],
+            wanted: "wanted text".into(),
+            question: String::new(),
+            topic: n as u64,
+            digest: n.to_string(),
+        };
+        Sets { fresh: (0..count).map(held).collect(), ..Sets::default() }
+    }
+
+    fn measured(fresh: Vec<f64>, worth: f64) -> Losses {
+        let crossed = fresh.iter().map(|loss| loss + worth).collect();
+        Losses { fresh, crossed, older: Vec::new(), general: Vec::new(), divergence: Vec::new() }
+    }
+
+    fn said(text: &str, count: usize) -> Said {
+        let fresh = vec![Answer { text: text.into(), ended: true }; count];
+        Said { fresh, general: Vec::new(), facts: Vec::new(), rules: Vec::new() }
+    }
+
+    /// Names of the failed checks, and whether it is undecided.
+    fn judged(now: &Losses, was: &Losses, answer: &str) -> (Vec<String>, bool) {
+        let (sets, margins) = (sets(now.fresh.len()), Margins::of(1));
+        let evidence = Evidence::default().with(&sets, now, was);
+        let mut better = losses(&margins, &sets, now, was, &evidence);
+        let count = now.fresh.len();
+        answers(&mut better, &sets, &said(answer, count), &said("something else", count));
+        let failed = better.checks.into_iter().filter(|c| !c.passed).map(|c| c.name);
+        (failed.collect(), better.undecided)
+    }
+
+    #[test]
+    fn only_all_of_it_is_better() {
+        let was = measured(vec![1.0; 12], 0.4);
+        let good = measured(vec![0.4; 12], 0.4);
+        assert_eq!(judged(&good, &was, "wanted text"), (vec![], false));
+        assert_eq!(judged(&good, &was, "qqqqqqqqqqqqqqqq").0, ["better: less to edit"]);
+        let small = measured(vec![0.97; 12], 0.4);
+        assert_eq!(judged(&small, &was, "wanted text"), (vec!["better: by enough".into()], false));
+        // An adapter of shuffled answers knows the style, and no longer listens to the question.
+        let deaf = measured(vec![0.4; 12], 0.1);
+        assert_eq!(judged(&deaf, &was, "wanted text"), (vec!["better: for this question".into()], false));
+    }
+
+    #[test]
+    fn a_gain_that_chance_could_explain_is_undecided_and_a_loss_is_not() {
+        let was = measured(vec![1.0; 8], 0.4);
+        let mixed = measured(vec![0.5, 1.3, 0.8, 1.2, 0.6, 1.1, 0.7, 1.1], 0.4);
+        let (failed, undecided) = judged(&mixed, &was, "wanted text");
+        assert!(failed.contains(&"better: not by chance".to_owned()) && undecided, "{failed:?}");
+        let worse = measured(vec![1.1; 8], 0.4);
+        assert!(!judged(&worse, &was, "wanted text").1);
+    }
+
+    #[test]
+    fn a_second_look_goes_by_the_evidence_alone() {
+        let (sets, margins) = (sets(8), Margins::of(1));
+        let (was, now) = (measured(vec![1.0; 8], 0.4), measured(vec![0.999; 8], 0.4));
+        let sure = |evidence: &Evidence| losses(&margins, &sets, &now, &was, evidence).checks[0].passed;
+        let first = Evidence::default().with(&sets, &now, &was);
+        assert!(sure(&first), "p is 1/256");
+        let second = first.with(&sets, &now, &was);
+        assert_eq!(second.log_evidence, first.log_evidence, "each example counts once");
+        assert!(!sure(&second));
+    }
+}

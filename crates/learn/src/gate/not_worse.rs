@@ -66,3 +66,66 @@ fn at_most(name: &str, values: &[f64], limit: f64) -> Check {
 fn differences(now: &[f64], was: &[f64]) -> Vec<f64> {
     now.iter().zip(was).map(|(now, was)| now - was).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured(general: f64, divergence: f64, older: &[&[f64]]) -> Losses {
+        // Some noise, so that bounds are bounds.
+        let around = |mean: f64| (0..32).map(|n| mean + 0.01 * f64::from(n % 3 - 1)).collect::<Vec<f64>>();
+        Losses {
+            fresh: Vec::new(),
+            crossed: Vec::new(),
+            older: older.iter().map(|week| week.to_vec()).collect(),
+            general: around(general),
+            divergence: around(divergence),
+        }
+    }
+
+    fn failed(now: &Losses, was: &Losses) -> Vec<String> {
+        let checks = losses(&Margins::of(135_000_000), now, was);
+        checks.into_iter().filter(|check| !check.passed).map(|check| check.name).collect()
+    }
+
+    #[test]
+    fn each_loss_has_its_limit() {
+        let was = measured(2.0, 0.0, &[&[1.0; 8], &[1.0; 8]]);
+        assert_eq!(failed(&measured(2.02, 0.05, &[&[1.02; 8], &[0.9; 8]]), &was), [""; 0]);
+        assert_eq!(
+            failed(&measured(2.04, 0.05, &[&[1.0; 8], &[1.0; 8]]), &was),
+            ["not worse: general texts"]
+        );
+        let far = measured(2.0, 0.12, &[&[1.0; 8], &[1.0; 8]]);
+        assert_eq!(failed(&far, &was), ["not worse: divergence from the base"]);
+        // One cycle is forgotten, the others gain: the mean alone would not tell.
+        let forgetful = measured(2.0, 0.0, &[&[1.2; 8], &[0.5; 8]]);
+        assert_eq!(failed(&forgetful, &was), ["not worse: every older cycle"]);
+    }
+
+    #[test]
+    fn facts_and_rules_are_not_lost() {
+        let said = |facts: &[bool], rules: &[(usize, usize)]| Said {
+            fresh: Vec::new(),
+            general: Vec::new(),
+            facts: facts.to_vec(),
+            rules: rules.to_vec(),
+        };
+        let probes = super::super::RuleProbes {
+            rule: "sign".into(),
+            checker: super::super::Checker::Contains("x".into()),
+            positive: vec![String::new(); 4],
+            negative: vec![String::new(); 12],
+        };
+        let sets = Sets { rules: vec![probes], ..Sets::default() };
+        let passed = |now: &Said, was: &Said| -> Vec<bool> {
+            answers(&Margins::of(1), &sets, now, was).iter().map(|check| check.passed).collect()
+        };
+        let was = said(&[true; 20], &[(4, 0)]);
+        let facts = |lost: usize| (0..20).map(|n| n >= lost).collect::<Vec<_>>();
+        assert_eq!(passed(&said(&facts(1), &[(4, 1)]), &was), [true, true]);
+        assert_eq!(passed(&said(&facts(2), &[(4, 0)]), &was), [false, true]);
+        assert_eq!(passed(&said(&facts(0), &[(3, 0)]), &was), [true, false], "a rule is lost");
+        assert_eq!(passed(&said(&facts(0), &[(4, 2)]), &was), [true, false], "it shows where it must not");
+    }
+}

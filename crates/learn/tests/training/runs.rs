@@ -1,7 +1,8 @@
 //! What a run learns, keeps and writes.
 
 use crate::make::{examples, fingerprint, model, recipe, start, tokens, whole};
-use learn::train::{Folder, Recipe, svg};
+use learn::adapters::{Base, Library};
+use learn::train::{Begun, Folder, Order, Recipe, Sets, Tokens, svg};
 
 #[test]
 fn a_run_learns_and_keeps_its_history() {
@@ -99,4 +100,41 @@ fn cut_examples_are_counted_and_those_without_an_answer_left_out() {
     let none = tokens(&model, &set, &Recipe { max_seq: first_answer, ..recipe() });
     assert_eq!((none.examples.len(), none.counts.no_target), (0, 10));
     assert_eq!(none.counts.remarks("training").len(), 2);
+}
+
+#[test]
+fn a_run_killed_between_its_adapter_and_its_mark_gives_one_adapter() {
+    let home = tempfile::tempdir().unwrap();
+    let (model, recipe) = (model(), Recipe { steps: Some(2), ..recipe() });
+    let sets = || Sets {
+        train: tokens(&model, &examples(8), &recipe),
+        valid: Tokens::default(),
+        replay: Vec::new(),
+        remarks: Vec::new(),
+    };
+    let base = Base { name: "tiny".into(), sha256: "a".repeat(64), architecture: "llama".into() };
+    let order = Order {
+        id: "20261124-000000-0001".into(),
+        name: "test".into(),
+        base: base.clone(),
+        model: "tiny.gguf".into(),
+        data: "examples".into(),
+        recipe: recipe.clone(),
+        learn: false,
+    };
+    let begun = Begun::new(home.path(), &model, order, sets()).unwrap();
+    let device = engine::train::cpu(Some(1)).unwrap();
+    let (run, ending) = begun.run(model.clone(), device.clone()).unwrap();
+    let outcome = run.run(&mut || false, &mut |_| {}).unwrap();
+    let first = ending.add(home.path(), &outcome.adapter, outcome.scores(), Vec::new()).unwrap();
+    drop(ending); // the process ends here
+
+    let (folder, info) = Folder::find(home.path(), None).unwrap();
+    let begun = Begun::again(folder, info, &model, &base, sets()).unwrap();
+    let (run, ending) = begun.run(model.clone(), device).unwrap();
+    let outcome = run.run(&mut || false, &mut |_| {}).unwrap();
+    let second = ending.keep(home.path(), &outcome).unwrap();
+    assert_eq!(first.id, second.id);
+    assert_eq!(Library::open(home.path()).unwrap().list().unwrap().len(), 1);
+    assert!(Folder::find(home.path(), None).is_err(), "the run is done");
 }

@@ -6,6 +6,7 @@ pub(crate) mod exchange;
 pub(crate) mod export;
 pub(crate) mod index;
 pub(crate) mod knowledge;
+pub(crate) mod learn;
 pub(crate) mod messages;
 mod objects;
 pub(crate) mod outgoing;

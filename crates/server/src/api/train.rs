@@ -168,7 +168,7 @@ pub(crate) async fn start(
             recipe,
             learn: false,
         };
-        Ok((Job::New(Box::new(order)), chosen))
+        Ok(Job::New(Box::new(order), chosen))
     };
     begin(&shared, prepare).await
 }
@@ -196,20 +196,24 @@ pub(crate) async fn resume(
         info.check_same(&folder, &now)?;
         let data = info.data.display().to_string();
         let chosen = Chosen::find(home, &data).map_err(TrainError::from)?;
-        Ok((Job::Again(folder, Box::new(info)), chosen))
+        Ok(Job::Again(folder, Box::new(info), chosen))
     };
     begin(&shared, prepare).await
 }
 
 async fn begin(
     shared: &Arc<Shared>,
-    prepare: impl FnOnce(Ready) -> Result<(Job, Chosen), ApiError> + Send + 'static,
+    prepare: impl FnOnce(Ready) -> Result<Job, ApiError> + Send + 'static,
 ) -> Result<(StatusCode, Json<TrainRun>), ApiError> {
-    let engine = shared.engine()?;
-    let adapters = shared.adapters()?;
-    let (job, chosen) = shared.with_model(prepare).await?;
+    let job = shared.with_model(prepare).await?;
+    begun(shared, job)
+}
+
+/// Starts a job that was checked.
+pub(super) fn begun(shared: &Shared, job: Job) -> Result<(StatusCode, Json<TrainRun>), ApiError> {
+    let (engine, adapters) = (shared.engine()?, shared.adapters()?);
     let store = shared.brain().ok().map(|brain| brain.store);
-    match shared.served.training().start(adapters, engine, job, chosen, store) {
+    match shared.served.training().start(adapters, engine, job, store) {
         Ok(session) => Ok((StatusCode::ACCEPTED, Json(TrainRun::of(&session)))),
         Err(NotStarted::Running(id)) => Err(ApiError::conflict(
             "training_in_progress",
@@ -232,7 +236,8 @@ pub(crate) async fn show(State(shared): State<Arc<Shared>>) -> Result<Json<Train
     let session = shared.served.training().session();
     let going_on = session.as_ref().filter(|s| !s.log.is_ended()).map(|s| s.id.clone());
     let unfinished = move |ready: Ready| {
-        let runs = Folder::unfinished(&ready.adapters.home.folder).into_iter().map(|(_, info)| info.id);
+        let runs = Folder::unfinished(&ready.adapters.home.folder).into_iter();
+        let runs = runs.filter(|(_, info)| !info.learn).map(|(_, info)| info.id);
         Ok(runs.filter(|id| Some(id) != going_on.as_ref()).collect())
     };
     let resumable = shared.with_model(unfinished).await?;
@@ -259,7 +264,7 @@ pub(crate) async fn stop(
 
 /// Watch training
 ///
-/// Server-sent events: `remark`, `plan`, `step`, `saved`, and at the end `done`, `stopped` or `failed`. A new listener
+/// Server-sent events: `remark`, `plan`, `step`, `saved`, and at the end `done`, `decided` (where it is learning), `stopped` or `failed`. A new listener
 /// hears all from the beginning, one that sends `Last-Event-ID` what came after.
 #[utoipa::path(get, operation_id = "watch_training", path = "/api/train/{run}/events", tag = "Training",
     params(("run" = String, Path, description = "Id of the run.")), responses(

@@ -13,6 +13,8 @@ pub(crate) fn run(library: &Library, flags: &AdapterShow) -> anyhow::Result<()> 
         let mut value = list::as_json(&adapter, in_use)?;
         value["path"] = library.path(&adapter).display().to_string().into();
         value["intact"] = damage.is_none().into();
+        let report = library.beside(&adapter, "report.json");
+        value["report"] = report.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
         return output::print_json(&value);
     }
     let state = match damage {
@@ -20,7 +22,9 @@ pub(crate) fn run(library: &Library, flags: &AdapterShow) -> anyhow::Result<()> 
         None => "intact".to_owned(),
     };
     let rows = rows(&adapter, &library.path(&adapter).display().to_string(), in_use, state);
-    Ok(output::print(&output::harmless(&output::table(&rows)))?)
+    let report = library.beside(&adapter, "report.txt");
+    let report = report.map(|text| format!("\n{}", String::from_utf8_lossy(&text))).unwrap_or_default();
+    Ok(output::print(&output::harmless(&(output::table(&rows) + &report)))?)
 }
 
 fn rows(adapter: &Manifest, path: &str, in_use: bool, state: String) -> Vec<Vec<String>> {

@@ -1,0 +1,60 @@
+"""How often the gate of `hone learn` is right: candidates of which it is known whether they are good.
+
+    python3 bench/gate.py --hone target/release/hone --seeds 20
+
+Runs `hone bench --gate`, which makes one file a trial in --out and goes on where it was stopped, and writes the counts
+to `bench/record/`. Several of these may run at once with the same --out.
+"""
+
+import argparse
+import datetime
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+import compare  # noqa: E402
+
+KINDS = ["good", "null", "shuffled", "hot", "poisoned"]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--hone", default="target/release/hone")
+    options.add_argument("--model", default="smollm2-135m")
+    options.add_argument("--seeds", type=int, default=20)
+    options.add_argument("--kinds", default=",".join(KINDS))
+    options.add_argument("--out", default=".cache/bench/gate")
+    options.add_argument("--no-record", action="store_true")
+    asked = options.parse_args()
+    command = [asked.hone, "bench", "--gate", str(asked.seeds), "--out", asked.out, "--kinds", asked.kinds]
+    output = subprocess.run([*command, "--model", asked.model, "--json"], check=True, stdout=subprocess.PIPE).stdout
+    trials = json.loads(output)
+    fixed = {"date": datetime.date.today().isoformat(), "commit": compare.commit(), "processor": compare.processor()}
+    rows = []
+    for kind in asked.kinds.split(","):
+        own = [trial for trial in trials if trial["kind"] == kind]
+        decided = Counter(trial["decision"] for trial in own)
+        failed = Counter(check["name"] for trial in own for check in trial["checks"] if not check["passed"])
+        rows.append(
+            fixed
+            | {
+                "candidates": kind,
+                "trials": len(own),
+                "promoted": decided["promote"],
+                "held": decided["hold"],
+                "rejected": decided["reject"],
+                "train_seconds": f"{sum(t['seconds'][0] for t in own) / max(1, len(own)):.1f}",
+                "judge_seconds": f"{sum(t['seconds'][1] for t in own) / max(1, len(own)):.1f}",
+                "failed_checks": "; ".join(f"{name} {count}" for name, count in failed.most_common()),
+            }
+        )
+        print({name: value for name, value in rows[-1].items() if name not in fixed})
+    if not asked.no_record:
+        print(f"recorded in {compare.record(rows, list(rows[0]), '-gate')}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+//! Learning from conversations beside the answers: what `hone learn` does, in the gaps between them.
+
+use crate::adapters::Adapters;
+use crate::brain::Brain;
+use crate::train_log::Ended;
+use crate::training::Session;
+use engine::text::Message;
+use engine::{Engine, Gaps};
+use learn::cycle::{Cycle, CycleError, Divided, Event, Example, Options, State, divide};
+use learn::turn::Turn;
+use learn::{export, train};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A cycle that was checked.
+pub(crate) struct Learning {
+    brain: Brain,
+    divided: Divided,
+    state: State,
+}
+
+/// Why there is nothing to start.
+pub(crate) enum NotPrepared {
+    /// Nothing is new since the last time, or nothing is there at all.
+    Nothing,
+    /// Something could not be read.
+    Failed(String),
+}
+
+impl Learning {
+    /// Reads what can be learned. `now` takes it also where nothing is new.
+    pub(crate) fn prepare(
+        brain: Brain,
+        adapters: &Adapters,
+        engine: &Engine,
+        now: bool,
+    ) -> Result<Learning, NotPrepared> {
+        let failed = |error: &dyn std::fmt::Display| NotPrepared::Failed(error.to_string());
+        let base = adapters.base(engine.model()).map_err(|error| failed(&error))?;
+        let state = State::read(&adapters.home.folder, &base.sha256).map_err(|error| failed(&error))?;
+        let export =
+            export::collect(&brain.store, &export::Options::default()).map_err(|error| failed(&error))?;
+        let divided = divide(export.kept().map(Example::from).collect(), &state);
+        if divided.train.is_empty() || (divided.unlearned == 0 && !now) {
+            return Err(NotPrepared::Nothing);
+        }
+        Ok(Learning { brain, divided, state })
+    }
+
+    /// The whole cycle, on its own thread.
+    pub(crate) fn run(
+        self,
+        session: &Session,
+        adapters: &Adapters,
+        engine: &Arc<Engine>,
+    ) -> Result<Ended, CycleError> {
+        let Learning { brain, divided, state } = self;
+        let deployed = |messages: &[Message]| as_deployed(&brain, messages);
+        let home = &adapters.home;
+        let cycle = Cycle {
+            home: &home.folder,
+            engine,
+            device: engine::train::cpu(home.threads).map_err(train::TrainError::from)?,
+            base: adapters.base(engine.model())?,
+            model: std::path::absolute(&home.model).unwrap_or_else(|_| home.model.clone()),
+            store: Some(&brain.store),
+            deployed: Some(&deployed),
+            rules: Vec::new(),
+            options: Options::default(),
+        };
+        let mut turn = InGaps { gaps: engine.gaps(), stop: &session.stop };
+        match cycle.run(&divided, state, &mut turn, &mut |event| tell(session, &event)) {
+            Err(CycleError::Stopped) => Ok(Ended::Stopped),
+            Err(error) => Err(error),
+            Ok(outcome) => Ok(Ended::Decided {
+                decision: outcome.decision,
+                adapter: outcome.adapter.map(|manifest| manifest.id),
+                because: outcome.report.because,
+            }),
+        }
+    }
+}
+
+/// Turns in the gaps between answers.
+struct InGaps<'a> {
+    gaps: Gaps,
+    stop: &'a AtomicBool,
+}
+
+impl Turn for InGaps<'_> {
+    fn next(&mut self) -> bool {
+        let stop = self.stop;
+        self.gaps.next(&|| stop.load(Ordering::Relaxed));
+        self.is_stopped()
+    }
+
+    fn leave(&mut self) {
+        self.gaps.leave();
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+fn tell(session: &Session, event: &Event<'_>) {
+    match event {
+        Event::Replay(done, all) => {
+            session
+                .log
+                .remark(&format!("the model answers general prompts, to stay what it is: {done} of {all}"));
+        }
+        Event::Remark(remark) => session.log.remark(remark),
+        Event::Begun(_, plan, done) => session.log.plan((*plan).clone(), *done),
+        Event::Train(event) => session.log.event(event),
+        Event::Judging => session.log.remark("it is judged on examples that it has not seen"),
+        Event::Judged(judgement) => {
+            let decision = serde_json::to_value(judgement.decision).unwrap_or_default();
+            session.log.remark(&format!("at {} of the change: {decision}", judgement.scale));
+        }
+        Event::Retry => session.log.remark("once more, with half the learning rate and twice the replay"),
+    }
+}
+
+/// The prompt before an answer as conversations have it: instructions, and the rules that hold for the question.
+fn as_deployed(brain: &Brain, messages: &[Message]) -> Vec<Message> {
+    let question = messages.iter().rev().find(|m| m.role == "user").map_or("", |m| &m.content);
+    let rules = brain.rules.applying(question, None).unwrap_or_default();
+    let texts: Vec<&str> = rules.iter().map(|rule| &*rule.text).collect();
+    let content = agent::context::instructions(&brain.settings.system, &texts);
+    let rest = messages.iter().filter(|message| message.role != "system").cloned();
+    std::iter::once(Message { role: "system".into(), content }).chain(rest).collect()
+}
