@@ -68,7 +68,9 @@ async fn health_tells_whether_the_model_answers() {
     assert_eq!(get(&app, "/health").await, (StatusCode::SERVICE_UNAVAILABLE, json!({"status": "failed"})));
     let (status, reply) = post(&app, CHAT, &chat(json!({}))).await;
     assert_eq!((status.as_u16(), &reply["error"]["code"]), (503, &json!("model_load_failed")));
-    assert!(send(&app, request(Method::GET, "/about", Body::empty())).await.1.contains("no &lt;such&gt; file"));
+    assert!(
+        send(&app, request(Method::GET, "/about", Body::empty())).await.1.contains("no &lt;such&gt; file")
+    );
 
     state.loaded(engine(EngineOptions::default()));
     assert_eq!(get(&app, "/health").await, (StatusCode::OK, json!({"status": "ok", "model": NAME})));

@@ -12,7 +12,16 @@ use std::collections::BTreeSet;
 
 /// Pages for people, which the document leaves out.
 const PAGES: [&str; 11] = [
-    "/", "/c/{chat}", "/knowledge", "/rules", "/learning", "/models", "/settings", "/assets/{file}", "/about", "/docs",
+    "/",
+    "/c/{chat}",
+    "/knowledge",
+    "/rules",
+    "/learning",
+    "/models",
+    "/settings",
+    "/assets/{file}",
+    "/about",
+    "/docs",
     "/style.css",
 ];
 
@@ -172,5 +181,8 @@ fn the_ui_has_this_document() {
         std::fs::write(&path, &now).unwrap();
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == now, "web/openapi.json is stale: run this test with UPDATE=1, then `npm run api` in web/");
+    assert!(
+        kept == now,
+        "web/openapi.json is stale: run this test with UPDATE=1, then `npm run api` in web/"
+    );
 }

@@ -71,7 +71,13 @@ async fn serve(app: &App, flags: &Serve, chosen: Chosen, rounds: &mut Rounds) ->
     let state = state.with_program(rounds.around.clone());
     serve_embeddings(app, &state)?;
     let (broken, load_failed) = oneshot::channel();
-    start_loading(chosen, engine_options(app, flags), state.clone(), (flags.adapter.is_some(), app.quiet), broken);
+    start_loading(
+        chosen,
+        engine_options(app, flags),
+        state.clone(),
+        (flags.adapter.is_some(), app.quiet),
+        broken,
+    );
 
     let (mut failure, mut end) = (None, End::Over);
     let mut leaving = None;

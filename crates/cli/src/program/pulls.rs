@@ -23,7 +23,8 @@ impl Pulls {
 
     /// Begins a pull, unless it goes on already. What is wrong with the name is said at once.
     pub(super) fn start(&self, app: App, source: &str) -> Result<(), ProgramError> {
-        let wrong = |error: hub::HubError| ProgramError::Invalid { field: "name".into(), message: error.to_string() };
+        let wrong =
+            |error: hub::HubError| ProgramError::Invalid { field: "name".into(), message: error.to_string() };
         let whole = hub::resolve::resolve(source).map_err(wrong)?.is_checkpoint();
         let mut pulls = self.lock();
         let same = |pull: &Arc<Told>| pull.lock().source == source;

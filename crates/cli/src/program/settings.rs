@@ -32,17 +32,20 @@ pub(super) fn show(app: &App, offline: bool) -> SettingsObject {
 /// Changes the file at `path`: all of it, or nothing where a setting has no meaning.
 pub(super) fn change(path: &Path, edit: SettingsEdit) -> Result<(), ProgramError> {
     check(&edit)?;
-    let read = |error: std::io::Error| ProgramError::Failed(format!("cannot read {}: {error}", path.display()));
+    let read =
+        |error: std::io::Error| ProgramError::Failed(format!("cannot read {}: {error}", path.display()));
     let text = match std::fs::read_to_string(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         other => other.map_err(read)?,
     };
     let broken = |error: String| ProgramError::Failed(format!("{} is not valid: {error}", path.display()));
-    let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| broken(error.to_string()))?;
+    let mut document: DocumentMut =
+        text.parse().map_err(|error: toml_edit::TomlError| broken(error.to_string()))?;
     apply(&mut document, edit);
     let text = document.to_string();
     toml::from_str::<Config>(&text).map_err(|error| invalid("settings", error.to_string()))?;
-    replace(path, &text).map_err(|error| ProgramError::Failed(format!("cannot write {}: {error}", path.display())))
+    replace(path, &text)
+        .map_err(|error| ProgramError::Failed(format!("cannot write {}: {error}", path.display())))
 }
 
 fn check(edit: &SettingsEdit) -> Result<(), ProgramError> {
@@ -67,7 +70,9 @@ fn check(edit: &SettingsEdit) -> Result<(), ProgramError> {
         SettingsEdit { remote_url: Some(url), remote_model: None, .. } if !url.is_empty() => {
             Err(invalid("remote_model", "say which model answers there"))
         }
-        SettingsEdit { context: Some(1..256), .. } => Err(invalid("context", "a context has at least 256 tokens")),
+        SettingsEdit { context: Some(1..256), .. } => {
+            Err(invalid("context", "a context has at least 256 tokens"))
+        }
         _ => Ok(()),
     }
 }
@@ -159,10 +164,12 @@ mod tests {
 
     #[test]
     fn a_change_keeps_the_rest_of_the_file() {
-        let edit = SettingsEdit { temperature: Some(0.7), tavily_key: Some("k".into()), ..Default::default() };
+        let edit =
+            SettingsEdit { temperature: Some(0.7), tavily_key: Some("k".into()), ..Default::default() };
         let text = after("# mine\nport = 80 # low\n", edit).unwrap();
         assert_eq!(text, "# mine\nport = 80 # low\ntemperature = 0.7\n\n[web]\ntavily_key = \"k\"\n");
-        let edit = SettingsEdit { temperature: Some(-1.0), tavily_key: Some(String::new()), ..Default::default() };
+        let edit =
+            SettingsEdit { temperature: Some(-1.0), tavily_key: Some(String::new()), ..Default::default() };
         assert_eq!(after(&text, edit).unwrap(), "# mine\nport = 80 # low\n");
     }
 

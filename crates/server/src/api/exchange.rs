@@ -131,11 +131,18 @@ pub(crate) async fn edit(
     let write = move |store: &store::Store| {
         let before = store.messages().get(message)?;
         if before.role != Role::Assistant {
-            return Err(ApiError::invalid("message", "only answers are rewritten; ask another question instead"));
+            return Err(ApiError::invalid(
+                "message",
+                "only answers are rewritten; ask another question instead",
+            ));
         }
         let text = edit.text;
-        let feedback =
-            NewFeedback { message: Some(message), kind: FeedbackKind::Edited, text: Some(text.clone()), meta: Value::Null };
+        let feedback = NewFeedback {
+            message: Some(message),
+            kind: FeedbackKind::Edited,
+            text: Some(text.clone()),
+            meta: Value::Null,
+        };
         store.feedback().add(feedback)?;
         let new = NewMessage::new(Role::Assistant, vec![Span::new(text, Provenance::User)]);
         let new = new.at(Place::Beside(message)).with_meta(json!({"edited_from": message.to_string()}));

@@ -53,7 +53,9 @@ impl Checked for ModelNamed {
         let path = self.name.starts_with(['/', '.', '~']) || self.name.ends_with(".gguf");
         match plain && (self.name.starts_with("hf:") || !path && !self.name.contains('/')) {
             true => Ok(()),
-            false => Err(ApiError::invalid("name", "name is one of the catalogue, or hf:OWNER/REPO/FILE.gguf")),
+            false => {
+                Err(ApiError::invalid("name", "name is one of the catalogue, or hf:OWNER/REPO/FILE.gguf"))
+            }
         }
     }
 }
