@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { inFront } from "./in-front";
 
 const BINARY = process.env.HONE_BIN ?? resolve(import.meta.dirname, "../../target/release/hone");
 const MODELS = process.env.HONE_TEST_MODELS ?? resolve(import.meta.dirname, "../../.cache/home/models");
@@ -24,7 +25,10 @@ export interface Say {
 
 export class Hone {
   readonly home = mkdtempSync(join(tmpdir(), "hone-e2e-"));
+  /** Where the UI is. */
   url = "";
+  /** Where the program listens. */
+  private address = "";
   private process: ChildProcess | null = null;
 
   constructor(config = "") {
@@ -34,7 +38,7 @@ export class Hone {
 
   /** Starts it, on the port that it had where it has run before, and waits until the model answers. */
   async start(): Promise<this> {
-    const port = this.url ? new URL(this.url).port : "0";
+    const port = this.address ? new URL(this.address).port : "0";
     const child = spawn(BINARY, ["serve", "--port", port, "-q"], {
       env: this.env(),
       stdio: ["ignore", "pipe", "pipe"],
@@ -42,11 +46,12 @@ export class Hone {
     this.process = child;
     let said = "";
     child.stderr.on("data", (text: Buffer) => (said += text.toString()));
-    this.url = await new Promise<string>((done, fail) => {
+    this.address = await new Promise<string>((done, fail) => {
       child.stdout.once("data", (text: Buffer) => done(text.toString().trim()));
       child.once("exit", (code) => fail(new Error(`hone ended with ${code}: ${said}`)));
     });
-    await until(async () => (await fetch(`${this.url}/health`)).ok);
+    await until(async () => (await fetch(`${this.address}/health`)).ok, "hone");
+    this.url ||= process.env.HONE_TEST_DIST ? await inFront(this.address) : this.address;
     return this;
   }
 

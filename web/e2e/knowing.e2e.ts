@@ -26,7 +26,7 @@ const button = (name: string | RegExp) => page.getByRole("button", { name });
 it("uses a rule that it was taught, and asks about one that contradicts it", async () => {
   await page.getByLabel("New rule").fill("Always use TypeScript");
   await button("Teach").click();
-  await page.getByText("everywhere").waitFor();
+  await page.getByText("everywhere", { exact: true }).waitFor();
   await page.getByLabel("New rule").fill("Never use TypeScript");
   await button("Teach").click();
   await page.getByText(/contradicts/).waitFor();
@@ -57,7 +57,7 @@ it("answers from an indexed folder, and shows where from", async () => {
   await button(/^\d+ sources?$/).click();
   await page.getByRole("heading", { name: "Sources" }).waitFor();
   await page.getByText("tariff.py:1-", { exact: false }).first().waitFor();
-  await page.getByText("return 12 + 3 * weight").waitFor();
+  await page.getByRole("complementary").last().getByText("return 12 + 3 * weight").waitFor();
 });
 
 it("trains an adapter, puts it in use, and takes it back", async () => {
@@ -71,7 +71,7 @@ it("trains an adapter, puts it in use, and takes it back", async () => {
   writeFileSync(file, rows.map((row) => JSON.stringify(row)).join("\n"));
   hone.run("data", "fetch", file, "--name", "names", "-q");
   await page.goto(`${hone.url}/learning`);
-  await page.getByLabel("Set of examples").fill("names");
+  await page.getByLabel("Set of examples").selectOption("names");
   await page.getByLabel("Name of the adapter").fill("first-words");
   await page.getByLabel("Steps").fill("2");
   await button("Train").click();

@@ -62,7 +62,7 @@ async function fill() {
   writeFileSync(join(hone.home, "fruit.jsonl"), rows.map((row) => JSON.stringify(row)).join("\n"));
   hone.run("data", "fetch", join(hone.home, "fruit.jsonl"), "--name", "fruit", "-q");
   await page.goto(`${hone.url}/learning`);
-  await page.getByLabel("Set of examples").fill("fruit");
+  await page.getByLabel("Set of examples").selectOption("fruit");
   await page.getByLabel("Name of the adapter").fill("orchard");
   await page.getByLabel("Steps").fill("6");
   await page.getByRole("button", { name: "Train", exact: true }).click();

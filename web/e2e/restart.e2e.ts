@@ -38,6 +38,8 @@ it("goes on by itself after settings have begun a new round", async () => {
   await page.getByLabel("Randomness").fill("0.3");
   await page.getByRole("button", { name: "Save" }).first().click();
   await page.getByText("Saved. The server starts again with it.").waitFor();
+  // The old round may answer for a moment.
+  await page.waitForTimeout(1500);
   await until(async () => (await fetch(`${hone.url}/health`)).ok, "the server");
   expect((await hone.api<{ temperature: number }>("/api/settings")).temperature).toBeCloseTo(0.3);
   await page.goto(hone.url);

@@ -107,13 +107,11 @@ it("in titles, folders, rules, file names and what is found", async () => {
   const evil = `"><img src=https://${HOST}/x onerror=window.pwned=1><script>window.pwned=1</script>\u202e`;
   await hone.api(`/api/chats/${chat}`, { title: evil, folder: evil });
   await hone.api("/api/rules", { text: evil, files: "*.<b>" });
-  await page
-    .getByLabel("Files to attach")
-    .setInputFiles({
-      name: `<img src=x onerror=window.pwned=1>.md`,
-      mimeType: "text/plain",
-      buffer: Buffer.from(evil),
-    });
+  await page.getByLabel("Files to attach").setInputFiles({
+    name: `<img src=x onerror=window.pwned=1>.md`,
+    mimeType: "text/plain",
+    buffer: Buffer.from(evil),
+  });
   await composer(page).fill("a file");
   await composer(page).press("Enter");
   await page.getByRole("button", { name: "Stop the answer" }).waitFor({ state: "detached" });

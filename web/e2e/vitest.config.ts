@@ -3,7 +3,8 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["e2e/**/*.e2e.ts"],
+    // `bench/web.py` measures with the same parts.
+    include: [process.env.HONE_MEASURE ? "e2e/**/*.measure.ts" : "e2e/**/*.e2e.ts"],
     environment: "node",
     // One server and one browser at a time.
     fileParallelism: false,

@@ -22,6 +22,7 @@ use utoipa::{Modify, OpenApi};
         api::adapters::list,
         api::adapters::use_,
         api::adapters::rollback,
+        api::adapters::report,
         api::train::show,
         api::train::start,
         api::train::events,

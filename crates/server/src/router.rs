@@ -61,6 +61,7 @@ pub fn routes() -> Vec<Route> {
         read("/api/adapters",               Key,  get(api::adapters::list)),
         write("/api/adapters/use",          Key, post(api::adapters::use_)),
         write("/api/adapters/rollback",     Key, post(api::adapters::rollback)),
+        read("/api/adapters/{adapter}/report", Key, get(api::adapters::report)),
         read("/api/train",                  Key,  get(api::train::show)),
         write("/api/train",                 Key, post(api::train::start)),
         read("/api/train/{run}/events",     Key,  get(api::train::events)),

@@ -53,6 +53,24 @@ async fn each_id_answers_with_its_adapter() {
 }
 
 #[tokio::test]
+async fn the_report_of_a_judging_lies_beside_its_adapter() {
+    let place = Place::new();
+    let (judged, other) = (place.add("judged", 1), place.add("other", 2));
+    let report = json!({"decision": "promote", "because": "it is better"});
+    let path = place.library().path(&judged).with_file_name("report.json");
+    std::fs::write(path, report.to_string()).unwrap();
+    let ask = async |adapter: &str| get(&place.app, &format!("/api/adapters/{adapter}/report")).await;
+    assert_eq!(ask("judged").await, (StatusCode::OK, report.clone()));
+    assert_eq!(ask(&judged.id).await, (StatusCode::OK, report));
+    for (adapter, code) in
+        [(other.id.as_str(), "no_report"), ("none", "adapter_not_found"), ("..", "adapter_not_found")]
+    {
+        let (status, body) = ask(adapter).await;
+        assert_eq!((status, &body["error"]["code"]), (StatusCode::NOT_FOUND, &json!(code)), "{adapter}");
+    }
+}
+
+#[tokio::test]
 async fn text_completions_take_adapters_too() {
     let place = Place::new();
     place.add("one", 1);

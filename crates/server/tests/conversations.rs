@@ -240,6 +240,55 @@ async fn edited_questions_and_other_answers_are_branches() {
 }
 
 #[tokio::test]
+async fn a_rewritten_answer_stands_beside_the_one_that_was_given() {
+    let talk = Talk::new(Some(vec![Line::text("first")]));
+    let chat = talk.chat().await;
+    talk.say(&chat, json!({"text": "question"})).await;
+    let messages = talk.whole(&chat).await["messages"].clone();
+    let edit = |at: usize| format!("/api/messages/{}/edit", messages[at]["id"].as_str().unwrap());
+    let (status, new) = post(&talk.app, &edit(1), &json!({"text": "better"})).await;
+    assert_eq!(status, StatusCode::CREATED, "{new}");
+    assert_eq!(new["spans"], json!([{"text": "better", "provenance": "user"}]));
+
+    let whole = talk.whole(&chat).await;
+    assert_eq!(whole["leaf"], new["id"], "it is shown");
+    assert_eq!(said(&whole["messages"][1]), "first", "the answer that was given stays");
+    let feedback = &whole["feedback"][0];
+    assert_eq!(feedback["message"], messages[1]["id"]);
+    assert_eq!((&feedback["kind"], &feedback["text"]), (&json!("edited"), &json!("better")));
+
+    assert_eq!(
+        post(&talk.app, &edit(0), &json!({"text": "x"})).await.0,
+        StatusCode::BAD_REQUEST,
+        "a question"
+    );
+    assert_eq!(post(&talk.app, &edit(1), &json!({"text": " "})).await.0, StatusCode::BAD_REQUEST, "nothing");
+    assert_eq!(talk.whole(&chat).await["messages"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn conversations_go_out_and_come_in_again() {
+    let talk = Talk::new(Some(vec![Line::text("first")]));
+    let chat = talk.chat().await;
+    talk.say(&chat, json!({"text": "question"})).await;
+    let (status, file) = get(&talk.app, &format!("/api/chats/{chat}/export")).await;
+    assert_eq!(status, StatusCode::OK, "{file}");
+    post(&talk.app, &format!("/api/chats/{chat}/delete"), &json!({})).await;
+
+    let foreign =
+        json!({"conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "hello"}]});
+    let rows = json!({"conversations": [file, foreign, {"nothing": 1}]});
+    let (status, done) = post(&talk.app, "/api/chats/import", &rows).await;
+    assert_eq!(status, StatusCode::OK, "{done}");
+    assert_eq!((&done["imported"], &done["known"]), (&json!(2), &json!(0)), "{done}");
+    assert!(done["skipped"][0].as_str().unwrap().starts_with("conversation 3: "), "{done}");
+    let (_, list) = get(&talk.app, "/api/chats").await;
+    assert_eq!(list["chats"].as_array().unwrap().len(), 2);
+    let (_, again) = post(&talk.app, "/api/chats/import", &rows).await;
+    assert_eq!((&again["imported"], &again["known"]), (&json!(0), &json!(2)), "{again}");
+}
+
+#[tokio::test]
 async fn one_answer_at_a_time_and_stopping_keeps_what_was_said() {
     let talk = Talk::new(None);
     let chat = talk.chat().await;

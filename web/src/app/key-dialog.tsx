@@ -3,7 +3,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
-import { Field, Input } from "@/components/ui/field";
+import { TextField } from "@/components/ui/field";
 import { apiKey, keyWanted } from "@/lib/api/client";
 
 export function KeyDialog() {
@@ -28,17 +28,7 @@ export function KeyDialog() {
           save();
         }}
       >
-        <Field label="API key">
-          {(id) => (
-            <Input
-              id={id}
-              type="password"
-              autoComplete="off"
-              value={key}
-              onChange={(event) => setKey(event.target.value)}
-            />
-          )}
-        </Field>
+        <TextField label="API key" type="password" autoComplete="off" value={key} onText={setKey} />
         <Button kind="primary" type="submit" disabled={!key.trim()} className="self-end">
           Go on
         </Button>

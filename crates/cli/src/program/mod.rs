@@ -62,6 +62,13 @@ impl Program for Around {
             let message = "hone is offline (--offline or HONE_OFFLINE): start it without to fetch models";
             return Err(ProgramError::Conflict(message.into()));
         }
+        // A client names no file of this machine.
+        if catalog::find(source).is_none() && !source.starts_with("hf:") {
+            let message = format!(
+                "`{source}` is in no catalogue; another model is hf:OWNER/REPO or hf:OWNER/REPO/FILE.gguf"
+            );
+            return Err(ProgramError::Invalid { field: "name".into(), message });
+        }
         self.pulls.start(self.app()?, source)
     }
 

@@ -4,7 +4,7 @@ use crate::body::{Checked, JsonBody};
 use crate::error::{ApiError, ErrorResponse, GateErrors};
 use crate::state::{Ready, Shared};
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use learn::adapters::{AdaptersError, Library, Manifest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -135,6 +135,35 @@ pub(crate) async fn rollback(State(shared): State<Arc<Shared>>) -> Result<Json<A
             Ok(Json(AdapterRollback { from, to, skipped: back.skipped }))
         })
         .await
+}
+
+/// Longest report that is read, in bytes.
+const REPORT: u64 = 4 << 20;
+
+/// Why an adapter was taken
+///
+/// What the judging before its promotion has found; adapters that were not made by `hone learn` have no report.
+#[utoipa::path(get, operation_id = "get_adapter_report", path = "/api/adapters/{adapter}/report", tag = "Adapters",
+    params(("adapter" = String, Path, description = "Name or id of the adapter.")), responses(
+    (status = 200, description = "The report that lies beside the adapter.", body = Object),
+    (status = 404, description = "There is no such adapter (`adapter_not_found`), or it has no report (`no_report`).", body = ErrorResponse),
+    (status = 503, description = "The model is still being loaded, or could not be.", body = ErrorResponse),
+    GateErrors,
+))]
+pub(crate) async fn report(
+    State(shared): State<Arc<Shared>>,
+    Path(adapter): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let read = move |ready: Ready| {
+        let manifest = ready.adapters.find(&ready.model, &adapter)?;
+        let path = library(&ready)?.path(&manifest).with_file_name("report.json");
+        let small = path.metadata().is_ok_and(|file| file.is_file() && file.len() <= REPORT);
+        let text = small.then(|| std::fs::read(&path).ok()).flatten();
+        let none =
+            || ApiError::not_found("no_report", format!("{} has no report of a judging", manifest.name));
+        text.and_then(|text| serde_json::from_slice(&text).ok()).map(Json).ok_or_else(none)
+    };
+    shared.with_model(read).await
 }
 
 fn library(ready: &Ready) -> Result<Library, AdaptersError> {

@@ -99,6 +99,8 @@ pub(crate) struct TrainState {
     run: Option<TrainRun>,
     /// Ids of all interrupted runs, the newest first.
     resumable: Vec<String>,
+    /// Names of the sets of examples that there are.
+    sets: Vec<String>,
 }
 
 /// A run.
@@ -236,12 +238,13 @@ pub(crate) async fn show(State(shared): State<Arc<Shared>>) -> Result<Json<Train
     let session = shared.served.training().session();
     let going_on = session.as_ref().filter(|s| !s.log.is_ended()).map(|s| s.id.clone());
     let unfinished = move |ready: Ready| {
-        let runs = Folder::unfinished(&ready.adapters.home.folder).into_iter();
-        let runs = runs.filter(|(_, info)| !info.learn).map(|(_, info)| info.id);
-        Ok(runs.filter(|id| Some(id) != going_on.as_ref()).collect())
+        let home = &ready.adapters.home.folder;
+        let runs = Folder::unfinished(home).into_iter().filter(|(_, info)| !info.learn).map(|(_, info)| info.id);
+        let resumable = runs.filter(|id| Some(id) != going_on.as_ref()).collect();
+        Ok((resumable, learn::dataset::names(home)))
     };
-    let resumable = shared.with_model(unfinished).await?;
-    Ok(Json(TrainState { run: session.map(|session| TrainRun::of(&session)), resumable }))
+    let (resumable, sets) = shared.with_model(unfinished).await?;
+    Ok(Json(TrainState { run: session.map(|session| TrainRun::of(&session)), resumable, sets }))
 }
 
 /// Stop training

@@ -1,6 +1,7 @@
 // A block of code: its language, copy, keep, and colours once they are loaded.
 import { Check, Copy, BookmarkPlus } from "lucide-react";
-import { memo, useEffect, useState } from "react";
+import { memo, useEffect, useRef, useState } from "react";
+import { copyText } from "@/lib/clipboard";
 import { visible } from "@/lib/visible";
 import { cx } from "@/lib/class-names";
 import { type ColouredLine, colours } from "./highlight";
@@ -13,10 +14,10 @@ interface Props {
 
 export const CodeBlock = memo(function CodeBlock({ language, code, onKeep }: Props) {
   const [done, setDone] = useState<"copied" | "kept" | null>(null);
-  const copy = () => void navigator.clipboard.writeText(code).then(() => setDone("copied"));
+  const copy = () => void copyText(code).then(() => setDone("copied"));
   const keep = () => {
     onKeep?.(code);
-    void navigator.clipboard.writeText(code).catch(() => undefined);
+    void copyText(code).catch(() => undefined);
     setDone("kept");
   };
   useEffect(() => {
@@ -63,33 +64,36 @@ function Action({ onClick, title, children }: { onClick: () => void; title: stri
   );
 }
 
+/** While code streams in, colours follow a few times a second, and more seldom in long blocks. */
+const pause = (code: string) => (code.length > 6000 ? 1500 : 250);
+
 function Coloured({ language, code }: { language?: string; code: string }) {
   const [coloured, setColoured] = useState<{ code: string; lines: ColouredLine[] } | null>(null);
+  const latest = useRef(code);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => {
-    let current = true;
-    // While code streams in, colours follow at most a few times a second.
-    const timer = setTimeout(() => {
-      void colours(code, language).then((lines) => current && lines && setColoured({ code, lines }));
-    }, 120);
-    return () => {
-      current = false;
-      clearTimeout(timer);
-    };
+    latest.current = code;
+    timer.current ??= setTimeout(() => {
+      timer.current = undefined;
+      const now = latest.current;
+      void colours(now, language).then((lines) => lines && setColoured({ code: now, lines }));
+    }, pause(code));
   }, [code, language]);
+  useEffect(() => () => clearTimeout(timer.current), []);
   if (!coloured || !code.startsWith(coloured.code)) return <code>{visible(code)}</code>;
   return (
     <code>
       {coloured.lines.map((line, index) => (
         <span key={index}>
+          {index > 0 && "\n"}
           {line.map(({ text, kind }, at) => (
             <span key={at} className={cx(kind && `tok-${kind}`)}>
               {visible(text)}
             </span>
           ))}
-          {"\n"}
         </span>
       ))}
-      {visible(code.slice(coloured.code.length).replace(/^\n/, ""))}
+      {visible(code.slice(coloured.code.length))}
     </code>
   );
 }

@@ -40,6 +40,21 @@ export function Field({
   );
 }
 
+type TextFieldProps = Omit<ComponentProps<"input">, "onChange" | "id"> & {
+  label: string;
+  help?: ReactNode;
+  onText: (text: string) => void;
+};
+
+/** A line of text with its label. */
+export function TextField({ label, help, onText, ...props }: TextFieldProps) {
+  return (
+    <Field label={label} help={help}>
+      {(id) => <Input id={id} onChange={(event) => onText(event.target.value)} {...props} />}
+    </Field>
+  );
+}
+
 export function Switch({
   label,
   help,

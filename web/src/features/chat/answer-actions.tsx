@@ -4,6 +4,7 @@ import { Columns2, Copy, Ellipsis, Pencil, RefreshCw, StepForward, ThumbsDown, T
 import { Button, IconButton } from "@/components/ui/button";
 import { Menu } from "@/components/ui/menu";
 import { tell, tellError } from "@/components/ui/toast";
+import { copyText } from "@/lib/clipboard";
 import { adaptersQuery } from "@/lib/api/queries";
 import { count, duration } from "@/lib/format";
 import { type Answer, answerText, tokensPerSecond, windowTokens } from "./answer";
@@ -37,8 +38,7 @@ export function AnswerActions(props: Props) {
     void judge(message.id, kind).then(later).catch(tellError);
   };
   const unfinished = answer.finish === "length" || answer.state === "stopped" || answer.state === "interrupted";
-  const copy = () =>
-    void navigator.clipboard.writeText(answerText(answer)).then(() => tell("The answer is in the clipboard."));
+  const copy = () => void copyText(answerText(answer)).then(() => tell("The answer is in the clipboard."));
   return (
     <div className="flex flex-wrap items-center gap-x-0.5 gap-y-1">
       <Versions versions={versions} current={current} onShow={onShow} busy={busy} what="answer" />

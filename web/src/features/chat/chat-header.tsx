@@ -3,7 +3,7 @@ import { Download, Ellipsis, FolderInput, GraduationCap, Pin, Trash2 } from "luc
 import { useState } from "react";
 import { IconButton } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
-import { Field, Input } from "@/components/ui/field";
+import { TextField } from "@/components/ui/field";
 import { Menu } from "@/components/ui/menu";
 import { tellError } from "@/components/ui/toast";
 import { cx } from "@/lib/class-names";
@@ -114,24 +114,20 @@ function Filing({ chat, open, onClose }: { chat: ChatWhole; open: boolean; onClo
           onClose();
         }}
       >
-        <Field label="Folder" help="Conversations of one folder stand together in the list.">
-          {(id) => (
-            <Input id={id} value={folder} onChange={(event) => setFolder(event.target.value)} placeholder="Work" />
-          )}
-        </Field>
-        <Field
+        <TextField
+          label="Folder"
+          help="Conversations of one folder stand together in the list."
+          value={folder}
+          onText={setFolder}
+          placeholder="Work"
+        />
+        <TextField
           label="Project"
           help="An indexed folder that this conversation is about: only its passages and rules are looked at."
-        >
-          {(id) => (
-            <Input
-              id={id}
-              value={project}
-              onChange={(event) => setProject(event.target.value)}
-              placeholder="/home/me/project"
-            />
-          )}
-        </Field>
+          value={project}
+          onText={setProject}
+          placeholder="/home/me/project"
+        />
         <Button kind="primary" type="submit" className="self-end">
           Save
         </Button>

@@ -2,6 +2,7 @@
 import { Copy, FileText, Pencil } from "lucide-react";
 import { useState } from "react";
 import { IconButton } from "@/components/ui/button";
+import { copyText } from "@/lib/clipboard";
 import { visible } from "@/lib/visible";
 import { splitAttachments, withAttachments } from "./attachments";
 import { Editor } from "./editor";
@@ -55,7 +56,7 @@ export function QuestionView({ question, versions, busy, onShow, onEdit }: Props
       </div>
       <div className="flex items-center gap-0.5 opacity-0 transition-opacity group-focus-within:opacity-100 group-hover:opacity-100 pointer-coarse:opacity-100">
         <Versions versions={versions} current={question} onShow={onShow} busy={busy} what="question" />
-        <IconButton label="Copy the question" onClick={() => void navigator.clipboard.writeText(text)}>
+        <IconButton label="Copy the question" onClick={() => void copyText(text)}>
           <Copy size={14} />
         </IconButton>
         <IconButton label="Edit the question" disabled={busy} onClick={() => setEditing(true)}>

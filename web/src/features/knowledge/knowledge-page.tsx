@@ -3,7 +3,7 @@ import { FolderGit2, FolderX, RefreshCw, Square } from "lucide-react";
 import { useState } from "react";
 import { Button, IconButton } from "@/components/ui/button";
 import { Badge, Empty, Note, Problem, ProgressBar, Spinner } from "@/components/ui/feedback";
-import { Field, Input } from "@/components/ui/field";
+import { TextField } from "@/components/ui/field";
 import { Page, Row, Rows, Section } from "@/components/ui/page";
 import { count, plural } from "@/lib/format";
 import { visible } from "@/lib/visible";
@@ -71,16 +71,7 @@ function AddFolder({ busy, error, onAdd }: { busy: boolean; error: unknown; onAd
     >
       <div className="flex flex-wrap items-end gap-3">
         <div className="min-w-60 flex-1">
-          <Field label="Folder to add">
-            {(id) => (
-              <Input
-                id={id}
-                placeholder="/home/me/project"
-                value={path}
-                onChange={(event) => setPath(event.target.value)}
-              />
-            )}
-          </Field>
+          <TextField label="Folder to add" placeholder="/home/me/project" value={path} onText={setPath} />
         </div>
         <Button kind="primary" type="submit" disabled={busy || !path.trim()}>
           Index

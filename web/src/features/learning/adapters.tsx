@@ -1,6 +1,7 @@
 // What the model has learned: its adapters, the one in use, and the way back.
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { CornerDownRight, GraduationCap, Undo2 } from "lucide-react";
+import { useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Badge, Empty, Note, Problem, Spinner } from "@/components/ui/feedback";
 import { Row, Rows, Section } from "@/components/ui/page";
@@ -9,7 +10,8 @@ import { api, unwrap } from "@/lib/api/client";
 import { adaptersQuery } from "@/lib/api/queries";
 import { ago, bytes } from "@/lib/format";
 import { visible } from "@/lib/visible";
-import { type Member, lineage, numbersOf } from "./lineage";
+import { type Adapter, type Member, lineage, numbersOf } from "./lineage";
+import { Report } from "./report";
 
 export function Adapters() {
   const client = useQueryClient();
@@ -73,6 +75,7 @@ export function Adapters() {
 }
 
 function AdapterRow({ adapter, depth, busy, onUse }: Member & { busy: boolean; onUse: () => void }) {
+  const [open, setOpen] = useState(false);
   const scores = numbersOf(adapter.scores);
   return (
     <div className="flex items-start gap-2" style={{ paddingLeft: `${Math.min(depth, 5) * 1.25}rem` }}>
@@ -97,17 +100,16 @@ function AdapterRow({ adapter, depth, busy, onUse }: Member & { busy: boolean; o
             ))}
           </dl>
         )}
-        <details className="text-muted mt-1 text-xs">
-          <summary>How it was made</summary>
-          <pre className="mt-1 overflow-x-auto font-mono" tabIndex={0} aria-label="Recipe">
-            {visible(
-              JSON.stringify(
-                { id: adapter.id, parent: adapter.parent, data: adapter.data, ...(adapter.recipe as object) },
-                null,
-                1,
-              ),
-            )}
-          </pre>
+        <details className="mt-1 text-xs" onToggle={(event) => setOpen(event.currentTarget.open)}>
+          <summary className="text-muted">Why it was taken, and how it was made</summary>
+          {open && (
+            <div className="mt-2 flex flex-col gap-3">
+              <Report adapter={adapter.id} />
+              <pre className="text-muted overflow-x-auto font-mono" tabIndex={0} aria-label="Recipe">
+                {visible(recipeOf(adapter))}
+              </pre>
+            </div>
+          )}
         </details>
       </div>
       {!adapter.in_use && (
@@ -117,4 +119,8 @@ function AdapterRow({ adapter, depth, busy, onUse }: Member & { busy: boolean; o
       )}
     </div>
   );
+}
+
+function recipeOf({ id, parent, data, recipe }: Adapter): string {
+  return JSON.stringify({ id, parent, data, ...(recipe as object) }, null, 1);
 }

@@ -2,12 +2,13 @@
 import { Problem } from "@/components/ui/feedback";
 import { Page, Section } from "@/components/ui/page";
 import { Adapters } from "./adapters";
+import { Examples } from "./examples";
 import { useRun } from "./run";
 import { RunView } from "./run-view";
 import { StartRun } from "./start";
 
 export function LearningPage() {
-  const { run, resumable, known, error, refetch } = useRun();
+  const { run, resumable, sets, known, error, refetch } = useRun();
   return (
     <Page
       title="Learning"
@@ -24,9 +25,10 @@ export function LearningPage() {
       >
         {error && <Problem error={error} onRetry={() => void refetch()} />}
         {run && <RunView run={run} known={known} />}
-        <StartRun resumable={resumable} />
+        <StartRun resumable={resumable} sets={sets} />
       </Section>
       <Adapters />
+      <Examples />
     </Page>
   );
 }

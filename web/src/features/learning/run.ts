@@ -61,5 +61,11 @@ export function useRun() {
     void listen(`/api/train/${id}/events`, last, { onEvent: tell, signal: abort.signal }).then(over, over);
     return () => abort.abort();
   }, [id, client]);
-  return { ...query, run: query.data?.run ?? null, resumable: query.data?.resumable ?? [], known };
+  return {
+    ...query,
+    run: query.data?.run ?? null,
+    resumable: query.data?.resumable ?? [],
+    sets: query.data?.sets ?? [],
+    known,
+  };
 }

@@ -2,14 +2,15 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "@/components/ui/button";
-import { Problem } from "@/components/ui/feedback";
-import { Field, Input } from "@/components/ui/field";
+import { Empty, Problem } from "@/components/ui/feedback";
+import { Field, Select, TextField } from "@/components/ui/field";
 import { api, unwrap } from "@/lib/api/client";
 import { count } from "@/lib/format";
 
-export function StartRun({ resumable }: { resumable: string[] }) {
+export function StartRun({ resumable, sets }: { resumable: string[]; sets: string[] }) {
   const client = useQueryClient();
-  const [data, setData] = useState("");
+  const [chosen, setChosen] = useState("");
+  const data = chosen || (sets[0] ?? "");
   const [name, setName] = useState("");
   const [steps, setSteps] = useState("");
   const onSettled = () => client.invalidateQueries({ queryKey: ["train"] });
@@ -17,7 +18,7 @@ export function StartRun({ resumable }: { resumable: string[] }) {
     mutationFn: () =>
       unwrap(
         api.POST("/api/train", {
-          body: { data: data.trim(), name: name.trim() || null, ...(steps && { steps: Number(steps) }) },
+          body: { data, name: name.trim() || null, ...(steps && { steps: Number(steps) }) },
         }),
       ),
     onSettled,
@@ -29,50 +30,41 @@ export function StartRun({ resumable }: { resumable: string[] }) {
   const error = start.error ?? resume.error;
   return (
     <div className="flex flex-col gap-3">
-      <form
-        className="flex flex-wrap items-end gap-3"
-        onSubmit={(event) => {
-          event.preventDefault();
-          start.mutate();
-        }}
-      >
-        <div className="min-w-40 flex-1">
-          <Field label="Set of examples">
-            {(id) => (
-              <Input id={id} placeholder="codealpaca" value={data} onChange={(event) => setData(event.target.value)} />
-            )}
-          </Field>
-        </div>
-        <div className="min-w-40 flex-1">
-          <Field label="Name of the adapter">
-            {(id) => (
-              <Input
-                id={id}
-                placeholder="adapters_final"
-                value={name}
-                onChange={(event) => setName(event.target.value)}
-              />
-            )}
-          </Field>
-        </div>
-        <div className="w-28">
-          <Field label="Steps">
-            {(id) => (
-              <Input
-                id={id}
-                type="number"
-                min="1"
-                placeholder="2 epochs"
-                value={steps}
-                onChange={(event) => setSteps(event.target.value)}
-              />
-            )}
-          </Field>
-        </div>
-        <Button kind="primary" type="submit" disabled={!data.trim() || start.isPending}>
-          Train
-        </Button>
-      </form>
+      {sets.length === 0 ? (
+        <Empty title="No set of examples yet">
+          Fetch one with <code className="font-mono">hone data fetch codealpaca</code>, or make one of your
+          conversations.
+        </Empty>
+      ) : (
+        <form
+          className="flex flex-wrap items-end gap-3"
+          onSubmit={(event) => {
+            event.preventDefault();
+            start.mutate();
+          }}
+        >
+          <div className="min-w-40 flex-1">
+            <Field label="Set of examples">
+              {(id) => (
+                <Select id={id} value={data} onChange={(event) => setChosen(event.target.value)}>
+                  {sets.map((name) => (
+                    <option key={name}>{name}</option>
+                  ))}
+                </Select>
+              )}
+            </Field>
+          </div>
+          <div className="min-w-40 flex-1">
+            <TextField label="Name of the adapter" placeholder="adapters_final" value={name} onText={setName} />
+          </div>
+          <div className="w-28">
+            <TextField label="Steps" type="number" min="1" placeholder="2 epochs" value={steps} onText={setSteps} />
+          </div>
+          <Button kind="primary" type="submit" disabled={!data || start.isPending}>
+            Train
+          </Button>
+        </form>
+      )}
       {error && <Problem error={error} />}
       {resumable.length > 0 && (
         <div className="flex flex-wrap items-center gap-2 text-xs">

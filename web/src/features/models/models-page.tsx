@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Note, Problem, ProgressBar, Spinner } from "@/components/ui/feedback";
-import { Field, Input } from "@/components/ui/field";
+import { TextField } from "@/components/ui/field";
 import { Page, Row, Rows, Section } from "@/components/ui/page";
 import { tellError } from "@/components/ui/toast";
 import { type Schemas, api, unwrap } from "@/lib/api/client";
@@ -150,16 +150,12 @@ function OtherModel() {
         }}
       >
         <div className="min-w-60 flex-1">
-          <Field label="Where it is">
-            {(id) => (
-              <Input
-                id={id}
-                placeholder="hf:OWNER/REPO or hf:OWNER/REPO/FILE.gguf"
-                value={name}
-                onChange={(event) => setName(event.target.value)}
-              />
-            )}
-          </Field>
+          <TextField
+            label="Where it is"
+            placeholder="hf:OWNER/REPO or hf:OWNER/REPO/FILE.gguf"
+            value={name}
+            onText={setName}
+          />
         </div>
         <Button type="submit" disabled={!name.trim() || pull.isPending}>
           Fetch

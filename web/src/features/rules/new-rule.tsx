@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "@/components/ui/button";
-import { Field, Input, Select, Textarea } from "@/components/ui/field";
+import { Field, Select, TextField, Textarea } from "@/components/ui/field";
 import { rootsQuery } from "@/lib/api/queries";
 import { type Written, useRules } from "./queries";
 
@@ -52,16 +52,7 @@ export function NewRule({ onWritten }: { onWritten: (written: Written) => void }
           </Field>
         </div>
         <div className="min-w-32 flex-1">
-          <Field label="Files">
-            {(id) => (
-              <Input
-                id={id}
-                placeholder="all, or *.py"
-                value={files}
-                onChange={(event) => setFiles(event.target.value)}
-              />
-            )}
-          </Field>
+          <TextField label="Files" placeholder="all, or *.py" value={files} onText={setFiles} />
         </div>
         <Button kind="primary" type="submit" disabled={!text.trim() || teach.isPending}>
           Teach

@@ -1,7 +1,7 @@
 // How hone answers: instruction, randomness, lengths, threads.
 import { useState } from "react";
 import { Button } from "@/components/ui/button";
-import { Field, Input, Textarea } from "@/components/ui/field";
+import { Field, TextField, Textarea } from "@/components/ui/field";
 import { Section } from "@/components/ui/page";
 import { type Settings, useChangeSettings } from "./queries";
 
@@ -65,18 +65,16 @@ export function Answers({ settings }: { settings: Settings }) {
         </Field>
         <div className="grid gap-4 sm:grid-cols-2">
           {numbers.map(({ label, value, set, help, step }) => (
-            <Field key={label} label={label} help={help}>
-              {(id) => (
-                <Input
-                  id={id}
-                  type="number"
-                  min="0"
-                  step={step}
-                  value={value}
-                  onChange={(event) => set(event.target.value)}
-                />
-              )}
-            </Field>
+            <TextField
+              key={label}
+              label={label}
+              help={help}
+              type="number"
+              min="0"
+              step={step}
+              value={value}
+              onText={set}
+            />
           ))}
         </div>
         <Button kind="primary" type="submit" disabled={change.isPending} className="self-start">

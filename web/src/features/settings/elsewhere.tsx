@@ -2,7 +2,7 @@
 import { useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Note } from "@/components/ui/feedback";
-import { Field, Input } from "@/components/ui/field";
+import { TextField } from "@/components/ui/field";
 import { Section } from "@/components/ui/page";
 import { type Settings, useChangeSettings } from "./queries";
 
@@ -30,39 +30,16 @@ export function Elsewhere({ settings }: { settings: Settings }) {
           });
         }}
       >
-        <Field label="Base URL">
-          {(id) => (
-            <Input
-              id={id}
-              type="url"
-              placeholder="http://127.0.0.1:8080/v1"
-              value={url}
-              onChange={(event) => setUrl(event.target.value)}
-            />
-          )}
-        </Field>
-        <Field label="Model there">
-          {(id) => (
-            <Input
-              id={id}
-              placeholder="qwen2.5-coder-32b"
-              value={model}
-              onChange={(event) => setModel(event.target.value)}
-            />
-          )}
-        </Field>
-        <Field label="Key">
-          {(id) => (
-            <Input
-              id={id}
-              type="password"
-              autoComplete="off"
-              placeholder={settings.remote_key ? "A key is set" : "none"}
-              value={key}
-              onChange={(event) => setKey(event.target.value)}
-            />
-          )}
-        </Field>
+        <TextField label="Base URL" type="url" placeholder="http://127.0.0.1:8080/v1" value={url} onText={setUrl} />
+        <TextField label="Model there" placeholder="qwen2.5-coder-32b" value={model} onText={setModel} />
+        <TextField
+          label="Key"
+          type="password"
+          autoComplete="off"
+          placeholder={settings.remote_key ? "A key is set" : "none"}
+          value={key}
+          onText={setKey}
+        />
         <div className="flex gap-2 sm:col-span-3">
           <Button kind="primary" type="submit" disabled={change.isPending || !url.trim() || !model.trim()}>
             Answer there

@@ -3,7 +3,7 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Badge, Note, Problem } from "@/components/ui/feedback";
-import { Field, Input, Select, Switch } from "@/components/ui/field";
+import { Field, Select, Switch, TextField } from "@/components/ui/field";
 import { Section } from "@/components/ui/page";
 import { api, unwrap } from "@/lib/api/client";
 import { plural } from "@/lib/format";
@@ -41,41 +41,29 @@ export function WebSearch({ settings }: { settings: Settings }) {
         }}
       >
         <div className="grid gap-4 sm:grid-cols-2">
-          <Field
+          <TextField
             label="Tavily key"
             help={
               environment("TAVILY_API_KEY")
                 ? "It comes from TAVILY_API_KEY."
                 : "Kept in the settings' file, which only you can read. It is never shown again."
             }
-          >
-            {(id) => (
-              <Input
-                id={id}
-                type="password"
-                autoComplete="off"
-                placeholder={settings.tavily_key ? "A key is set" : "tvly-…"}
-                disabled={environment("TAVILY_API_KEY")}
-                value={key}
-                onChange={(event) => setKey(event.target.value)}
-              />
-            )}
-          </Field>
-          <Field
+            type="password"
+            autoComplete="off"
+            placeholder={settings.tavily_key ? "A key is set" : "tvly-…"}
+            disabled={environment("TAVILY_API_KEY")}
+            value={key}
+            onText={setKey}
+          />
+          <TextField
             label="SearXNG address"
             help={environment("SEARXNG_URL") ? "It comes from SEARXNG_URL." : "An instance of your own."}
-          >
-            {(id) => (
-              <Input
-                id={id}
-                type="url"
-                placeholder="http://127.0.0.1:8888"
-                disabled={environment("SEARXNG_URL")}
-                value={searxng}
-                onChange={(event) => setSearxng(event.target.value)}
-              />
-            )}
-          </Field>
+            type="url"
+            placeholder="http://127.0.0.1:8888"
+            disabled={environment("SEARXNG_URL")}
+            value={searxng}
+            onText={setSearxng}
+          />
           <Field label="Asked first">
             {(id) => (
               <Select id={id} value={first} onChange={(event) => setFirst(event.target.value)}>

@@ -61,6 +61,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/adapters/{adapter}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why an adapter was taken
+         * @description What the judging before its promotion has found; adapters that were not made by `hone learn` have no report.
+         */
+        get: operations["get_adapter_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/chats": {
         parameters: {
             query?: never;
@@ -2238,6 +2258,8 @@ export interface components {
             /** @description Ids of all interrupted runs, the newest first. */
             resumable: string[];
             run: components["schemas"]["TrainRun"] | null;
+            /** @description Names of the sets of examples that there are. */
+            sets: string[];
         };
         /** @description What was measured at one step. */
         TrainStep: {
@@ -2489,6 +2511,65 @@ export interface operations {
                 };
             };
             /** @description There is no such adapter (`adapter_not_found`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The model is still being loaded, or could not be. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    get_adapter_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name or id of the adapter. */
+                adapter: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report that lies beside the adapter. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description The API key is missing or wrong (`invalid_api_key`). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request comes from a web page or for a host that is not allowed (`host_not_allowed`, `origin_not_allowed`, `cross_site`). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description There is no such adapter (`adapter_not_found`), or it has no report (`no_report`). */
             404: {
                 headers: {
                     [name: string]: unknown;

@@ -1,0 +1,145 @@
+// What would be learned of the conversations: every answer, kept or not, why, and the user's word on it.
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import { Badge, Empty, Note, Problem, Spinner } from "@/components/ui/feedback";
+import { Segments, Select } from "@/components/ui/field";
+import { Row, Rows, Section } from "@/components/ui/page";
+import { tellError } from "@/components/ui/toast";
+import { ApiError, request } from "@/lib/api/client";
+import { ago, count, plural } from "@/lib/format";
+import { visible } from "@/lib/visible";
+
+interface Example {
+  chat: string;
+  message: string;
+  question: string;
+  signal: string;
+  weight: number;
+  kept: boolean;
+  reason: string;
+  why: string;
+  time: string;
+}
+
+interface Preview {
+  examples: Example[];
+  counts: { looked_at: number; kept: number; signals: Record<string, number>; dropped: Record<string, number> };
+}
+
+const SIGNALS: Record<string, string> = {
+  edited: "you rewrote it",
+  rule: "a rule came of it",
+  up: "thumb up",
+  kept: "you kept its code",
+  accepted: "you took it in the editor",
+  silence: "you said nothing",
+  down: "thumb down",
+  regenerated: "you asked again",
+  correction: "you corrected it",
+};
+const SHOWN = 100;
+
+export function Examples() {
+  const [kept, setKept] = useState<"true" | "false">("true");
+  const { data, error, refetch } = useQuery({
+    queryKey: ["export", kept],
+    queryFn: () => request<Preview>("GET", `/api/export?kept=${kept}&limit=${SHOWN}`),
+  });
+  const missing = error instanceof ApiError && (error.status === 404 || error.status === 405);
+  return (
+    <Section
+      title="What would be learned"
+      about="Every answer of your conversations, and whether it is an example to learn from. Secrets, and text of files, pages and tools, never are."
+      actions={
+        !missing && (
+          <Segments
+            label="Which"
+            value={kept}
+            onChange={setKept}
+            options={[
+              { value: "true", label: "Learned" },
+              { value: "false", label: "Left out" },
+            ]}
+          />
+        )
+      }
+    >
+      {missing && (
+        <Note>
+          This server cannot show the examples. Thumbs, rewritten answers, kept code and each conversation’s “May hone
+          learn from it?” are written down all the same, and count when hone learns.
+        </Note>
+      )}
+      {error && !missing && <Problem error={error} onRetry={() => void refetch()} />}
+      {!data && !error && <Spinner label="Looking through the conversations" />}
+      {data && <Counts counts={data.counts} />}
+      {data?.examples.length === 0 && (
+        <Empty title={kept === "true" ? "Nothing to learn from yet" : "Nothing was left out"}>
+          {kept === "true" && "Say what you think of answers: a thumb, a better version, “Keep” on code that was good."}
+        </Empty>
+      )}
+      {data && data.examples.length > 0 && (
+        <Rows label="Examples">
+          {[...data.examples].reverse().map((example) => (
+            <Row key={example.message}>
+              <ExampleRow example={example} />
+            </Row>
+          ))}
+        </Rows>
+      )}
+    </Section>
+  );
+}
+
+function Counts({ counts }: { counts: Preview["counts"] }) {
+  const list = (numbers: Record<string, number>, names: Record<string, string>) =>
+    Object.entries(numbers)
+      .map(([name, number]) => `${count(number)} ${names[name] ?? name.replaceAll("_", " ")}`)
+      .join(", ");
+  return (
+    <p className="text-muted text-xs">
+      {plural(counts.kept, "example")} of {plural(counts.looked_at, "answer")}
+      {counts.kept > 0 && `: ${list(counts.signals, SIGNALS)}`}.{" "}
+      {counts.kept < counts.looked_at && `Left out: ${list(counts.dropped, {})}.`}
+    </p>
+  );
+}
+
+function ExampleRow({ example }: { example: Example }) {
+  const client = useQueryClient();
+  const choose = useMutation({
+    mutationFn: (learn: boolean | null) => request("POST", `/api/export/${example.message}`, { learn }),
+    onError: tellError,
+    onSettled: () => client.invalidateQueries({ queryKey: ["export"] }),
+  });
+  const choice = (value: string) => choose.mutate(value === "auto" ? null : value === "yes");
+  return (
+    <div className="flex flex-wrap items-start gap-x-3 gap-y-1.5">
+      <div className="min-w-0 flex-1 basis-64">
+        <p className="truncate">{visible(example.question) || "(not shown)"}</p>
+        <p className="text-muted mt-0.5 flex flex-wrap items-center gap-1.5 text-xs">
+          <Badge kind={example.kept ? "accent" : "plain"}>{SIGNALS[example.signal] ?? example.signal}</Badge>
+          {example.kept && <span title="How much it counts beside others">weight {example.weight.toFixed(2)} ·</span>}
+          <span>{visible(example.why)}</span>
+          <span>· {ago(example.time)}</span>
+          {example.chat && (
+            <Link to="/c/$chat" params={{ chat: example.chat }} className="text-accent underline underline-offset-2">
+              open
+            </Link>
+          )}
+        </p>
+      </div>
+      <Select
+        aria-label="Learn from this"
+        defaultValue="auto"
+        onChange={(event) => choice(event.target.value)}
+        className="w-32 text-xs"
+      >
+        <option value="auto">hone decides</option>
+        <option value="yes">learn it</option>
+        <option value="no">leave it out</option>
+      </Select>
+    </div>
+  );
+}
