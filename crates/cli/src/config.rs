@@ -63,7 +63,7 @@ pub(crate) struct Config {
 }
 
 /// `[learn]`: nothing is learned by itself unless it says when.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Learn {
     /// `night` (between midnight and six) or `idle` (at any time): while nobody asks anything, on mains power.

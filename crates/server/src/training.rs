@@ -6,8 +6,8 @@ use crate::event_log::{EventLog, Logged};
 use crate::learning::Learning;
 use crate::train_log::{Ended, Log};
 use engine::Engine;
-use learn::dataset::Chosen;
 use learn::adapters::Manifest;
+use learn::dataset::Chosen;
 use learn::train::{Begun, Event, Folder, Order, Recipe, RunInfo, Sets, TrainError, new_id};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -156,7 +156,8 @@ fn run(
         }
         Job::Again(folder, info, chosen) => {
             let sets = load(&chosen, &info.recipe);
-            let begun = sets.and_then(|sets| Begun::again(folder, *info, model, &adapters.base(model)?, sets));
+            let begun =
+                sets.and_then(|sets| Begun::again(folder, *info, model, &adapters.base(model)?, sets));
             (begun, chosen)
         }
     };

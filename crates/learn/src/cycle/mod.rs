@@ -40,7 +40,7 @@ pub struct Example {
 impl Example {
     /// What it is known by: SHA-256 over roles and texts, in hexadecimal.
     pub fn digest(&self) -> String {
-        let example = dataset::Example { messages: self.messages.clone() };
+        let example = dataset::Example { messages: self.messages.clone(), given: 0, weight: 1.0 };
         example.digest().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

@@ -44,6 +44,7 @@ impl Tokens {
             match model.chat_example(&conversation.messages) {
                 Ok(mut example) => {
                     unmark(&mut example.supervised, &conversation.messages, conversation.given);
+                    example.weight = conversation.weight;
                     tokens.take(example, recipe);
                 }
                 Err(why) => {

@@ -130,7 +130,7 @@ fn the_newest_of_contradicting_answers_counts() {
     let old = kept.pair("Name the function that adds.", "The name is addNumbers.");
     let new = kept.pair("Name the function that adds!", "The name is add_numbers.");
     let same = kept.pair("name the function that adds", "The name is add_numbers.");
-    [old, new, same].map(|message| kept.up(message));
+    [old, new, same].into_iter().for_each(|message| kept.up(message));
     let export = kept.export();
     assert_eq!([old, new, same].map(|m| fate(&export, m)), ["superseded", "up", "up"]);
     let topics = [old, new, same].map(|m| of(&export, m).topic);

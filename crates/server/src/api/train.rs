@@ -239,7 +239,8 @@ pub(crate) async fn show(State(shared): State<Arc<Shared>>) -> Result<Json<Train
     let going_on = session.as_ref().filter(|s| !s.log.is_ended()).map(|s| s.id.clone());
     let unfinished = move |ready: Ready| {
         let home = &ready.adapters.home.folder;
-        let runs = Folder::unfinished(home).into_iter().filter(|(_, info)| !info.learn).map(|(_, info)| info.id);
+        let runs =
+            Folder::unfinished(home).into_iter().filter(|(_, info)| !info.learn).map(|(_, info)| info.id);
         let resumable = runs.filter(|id| Some(id) != going_on.as_ref()).collect();
         Ok((resumable, learn::dataset::names(home)))
     };
