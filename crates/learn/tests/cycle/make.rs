@@ -86,7 +86,7 @@ pub(crate) fn run(
     stop_at: Option<u64>,
 ) -> Result<Outcome, CycleError> {
     let model = Arc::new(Model::open(&path()).unwrap());
-    let engine_options = EngineOptions { threads: Some(1), context: Some(256), ..EngineOptions::default() };
+    let engine_options = EngineOptions { threads: Some(1), context: Some(128), ..EngineOptions::default() };
     let engine = Engine::start(model, engine_options).unwrap();
     let store = Store::open(home).unwrap();
     let cycle = Cycle {
