@@ -20,7 +20,7 @@ pub(super) fn drop_known(examples: &mut [Example], options: &Options) {
 fn judge(loss: Loss) -> Option<Reason> {
     match loss {
         Loss { with, .. } if with < USEFUL.0 => Some(Reason::Known(with as f32)),
-        Loss { with, .. } if !(with <= USEFUL.1) => Some(Reason::Garbage(with as f32)),
+        Loss { with, .. } if with > USEFUL.1 || with.is_nan() => Some(Reason::Garbage(with as f32)),
         Loss { with, without: Some(without) } if with >= without => Some(Reason::Unrelated),
         _ => None,
     }

@@ -103,7 +103,7 @@ fn is_secret(name: &str, between: &str, value: &str, quoted: bool) -> bool {
     let password_like = name.contains("pass") || name.ends_with("pwd");
     match () {
         () if counts => false,
-        () if password_like && sign => !(is_code(value) && !quoted) && password(value),
+        () if password_like && sign => (quoted || !is_code(value)) && password(value),
         () if password_like => password(value) && Classes::of(value).kinds() >= 3,
         () if !sign => random(value) && value.len() >= 16,
         () => {

@@ -57,14 +57,12 @@ pub(crate) const LINES: &[Kind] = &[
     ("fingerprint", |d| format!("SHA256:{} me@laptop (ED25519)", d.of(BASE64, 43))),
     ("certificate", |d| format!("MII{}", d.of(BASE64, 61))),
     ("long name", |d| {
-        format!(
-            "{}",
-            d.one(&[
-                "AbstractSingletonProxyFactoryBean2Configuration",
-                "getElementsByTagNameAndClassNameNS",
-                "test_that_parser_recovers_after_unclosed_brace_3"
-            ])
-        )
+        d.one(&[
+            "AbstractSingletonProxyFactoryBean2Configuration",
+            "getElementsByTagNameAndClassNameNS",
+            "test_that_parser_recovers_after_unclosed_brace_3",
+        ])
+        .to_string()
     }),
     ("path", |d| {
         format!("see src/components/{}/Profile2Card/index.test.tsx:{}", d.of(LOWER, 8), d.below(400))

@@ -114,7 +114,7 @@ fn disk(home: &Path) -> Finding {
     let advice = "free some space, or set HONE_HOME to a folder on another disk";
     match free {
         ..FULL_DISK => finding.but(State::Wrong, advice),
-        ..LITTLE_DISK => finding.but(State::Note, advice),
+        FULL_DISK..LITTLE_DISK => finding.but(State::Note, advice),
         _ => finding,
     }
 }
