@@ -106,7 +106,7 @@ mod tests {
         state.promoted(&first);
         all.extend((30..60).map(|n| example(n, n as u64)));
         let second = divide(all.clone(), &state);
-        assert_eq!(second.older, [first.fresh.clone()]);
+        assert_eq!(second.older, std::slice::from_ref(&first.fresh));
         assert!(names(&second.train).is_disjoint(&names(&first.fresh)));
         assert!(names(&second.fresh).is_disjoint(&names(&first.train)), "new ones alone are fresh");
         assert_eq!(second.fresh.len(), 10);
