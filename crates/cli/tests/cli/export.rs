@@ -33,7 +33,8 @@ fn reasons(report: &Value) -> Vec<&str> {
 #[test]
 fn conversations_become_a_set_with_a_reason_for_each_answer() {
     let hone = Hone::new();
-    assert!(hone.fails(1, &["export"]).contains("none of 0 answers"));
+    let empty = hone.run(&["export"]);
+    assert!(empty.code == Some(1) && empty.stderr.contains("none of 0 answers"), "{empty:?}");
     let secret = "ghp_Zk3mQ8vXw2Lr7Tn5Yb1Hs9Dc4Fg6Jp0aUeiO";
     let header = format!("curl -H 'Authorization: Bearer {secret}' is what I use, why?");
     let up = json!([{"kind": "up"}]);

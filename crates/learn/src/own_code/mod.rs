@@ -104,7 +104,8 @@ mod tests {
         let body = "    let b = a;\n    let c = b + 1;\n    let d = c;\n    log(d);\n    d\n";
         let files: Vec<File> = (0..100).map(|n| file(format!("src/f{n}.rs"), body)).collect();
         let (parts, counts) = build(&files, &[]);
-        assert_eq!((counts.from_comments, counts.holes, counts.secrets), (100, 100, 0));
+        assert_eq!((counts.from_comments, counts.secrets), (100, 0));
+        assert!((90..=100).contains(&counts.holes), "a hole of one letter is none: {counts:?}");
         assert!((4..40).contains(&parts.valid.len()), "{}", parts.valid.len());
         let of =
             |examples: &[Example]| examples.iter().map(|e| e.messages[0].content.clone()).collect::<Vec<_>>();

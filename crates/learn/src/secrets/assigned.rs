@@ -133,7 +133,7 @@ fn random(value: &str) -> bool {
         return value.len() >= 16 && classes.digit > 0 && entropy(value) >= 2.8;
     }
     value.len() >= 12
-        && classes.digit > 0
+        && (classes.digit > 0 || classes.is_shuffled())
         && entropy(value) >= 3.0
         && !is_code(value)
         && !value.starts_with("http")

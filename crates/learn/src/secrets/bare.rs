@@ -49,7 +49,8 @@ fn is_random(run: &str) -> bool {
     }
     let random = |part: &str| {
         let classes = Classes::of(part);
-        let mixed = classes.lower > 0 && classes.upper > 0 && classes.digit * 20 >= part.len();
+        let digits = classes.digit * 20 >= part.len() || classes.is_shuffled();
+        let mixed = classes.lower > 0 && classes.upper > 0 && digits;
         mixed
             && part.len() >= LENGTH.0 - 4
             && classes.changes * 5 >= part.len() * 2

@@ -17,6 +17,8 @@ pub(super) struct Classes {
     pub(super) other: usize,
     /// Neighbours of different classes: many in random text, few in words and names.
     pub(super) changes: usize,
+    /// Capitals behind capitals: many in random text of both cases, few in names.
+    pub(super) capitals: usize,
 }
 
 impl Classes {
@@ -37,9 +39,16 @@ impl Classes {
                 _ => classes.other += 1,
             }
             classes.changes += usize::from(last != class && last != 4);
+            classes.capitals += usize::from((last, class) == (1, 1));
             last = class;
         }
         classes
+    }
+
+    /// Letters of both cases as no name has them.
+    pub(super) fn is_shuffled(self) -> bool {
+        let all = self.lower + self.upper + self.digit + self.other;
+        self.lower > 0 && self.upper > 0 && self.capitals * 10 >= all
     }
 
     /// How many of the four kinds are there.

@@ -78,7 +78,7 @@ pub(super) fn is_code(value: &str) -> bool {
     let classes = Classes::of(value);
     let named = value.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-/\\".contains(&b));
     // Names change between classes at word borders only.
-    let few_changes = classes.changes * 5 <= value.len() * 2 && classes.digit * 6 <= value.len();
+    let few_changes = classes.changes * 3 <= value.len() && classes.digit * 6 <= value.len();
     bracket || value.contains("::") || value.contains("->") || named && few_changes
 }
 

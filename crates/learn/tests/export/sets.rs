@@ -41,7 +41,8 @@ fn parts_share_no_topic_and_the_newest_validate() {
         }
         newest.into_values().collect::<Vec<_>>()
     };
-    assert!(newest(&train).iter().max() < newest(&valid).iter().max());
+    // Two topics may end in the same millisecond.
+    assert!(newest(&train).iter().max() <= newest(&valid).iter().max());
     let read = set.read("train").unwrap();
     assert_eq!(read.len(), train.len());
     assert!(read.iter().zip(&train).all(|(example, row)| example.given == example.messages.len() - 1
