@@ -54,29 +54,32 @@ pub fn answers(
     turn.leave();
     let mut answers = Vec::with_capacity(wishes.len());
     let mut waiting = wishes.iter();
-    let mut running: VecDeque<Generation> = VecDeque::new();
+    // Nothing is answered to a prompt that does not fit.
+    let mut running: VecDeque<Option<Generation>> = VecDeque::new();
     loop {
         while running.len() < AT_ONCE
             && let Some(wish) = waiting.next()
         {
-            running.push_back(engine.generate(request(wish, adapter))?);
+            let room = engine.context().saturating_sub(wish.prompt.len());
+            let fits = room > 1;
+            running.push_back(fits.then(|| engine.generate(request(wish, room, adapter))).transpose()?);
         }
         let Some(generation) = running.pop_front() else { return Ok(answers) };
         if turn.is_stopped() {
             return Err(GenerateError::Stopped);
         }
-        answers.push(collect(generation)?);
+        answers.push(generation.map(collect).transpose()?.unwrap_or_default());
     }
 }
 
-fn request(wish: &Wish, adapter: Option<&Arc<Loaded>>) -> Request {
+fn request(wish: &Wish, room: usize, adapter: Option<&Arc<Loaded>>) -> Request {
     let sampling = match wish.seed {
         None => Sampling { temperature: 0.0, ..Sampling::default() },
         Some(seed) => Sampling { seed: Some(seed), ..Sampling::default() },
     };
     Request {
         prompt: wish.prompt.clone(),
-        max_tokens: Some(wish.most.max(1)),
+        max_tokens: Some(wish.most.clamp(1, room)),
         sampling,
         stop: Vec::new(),
         logprobs: None,

@@ -46,6 +46,8 @@ pub struct Margins {
     pub general: f64,
     /// Divergence from the base on general texts.
     pub divergence: f64,
+    /// Broken answers beyond those of before, and the share of answers that must end.
+    pub answers: (usize, f64),
     /// What older examples may lose on average, and what those of one cycle may.
     pub older: (f64, f64),
     /// Share of a rule's negative prompts on which it may show.
@@ -66,6 +68,7 @@ impl Margins {
         Margins {
             general: 0.03,
             divergence: if parameters < 1_000_000_000 { 0.10 } else { 0.05 },
+            answers: (1, 0.5),
             older: (0.05, 0.15),
             negatives: 0.1,
             gain: (0.05, 0.05),

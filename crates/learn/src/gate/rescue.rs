@@ -75,7 +75,7 @@ fn judged(
         return Ok(judgement(Decision::Reject, checks, carried, Vec::new()));
     }
     let said = judge.said(Some(part))?;
-    checks.push(sanity::answers(&said, was_said));
+    checks.push(sanity::answers(margins, &said, was_said));
     checks.extend(not_worse::answers(margins, sets, &said, was_said));
     let safe = !failed(&checks);
     let few = sets.fresh.len() < margins.fresh;

@@ -1,11 +1,8 @@
 //! Is it an adapter at all? Finite, learned something, and answers that are answers.
 
-use super::{Check, Said};
+use super::{Check, Margins, Said};
 use crate::generate::Answer;
 use engine::adapter::Adapter;
-
-/// Answers that may be broken beyond those that are broken without it.
-const BROKEN: usize = 1;
 
 /// The factors and the losses of the training: mean of its first and of its last steps.
 pub(super) fn training(adapter: &Adapter, losses: &[f64]) -> Vec<Check> {
@@ -26,17 +23,18 @@ pub(super) fn training(adapter: &Adapter, losses: &[f64]) -> Vec<Check> {
 }
 
 /// Its answers: none empty, none that repeats itself or leaks the template, and most with an end.
-pub(super) fn answers(candidate: &Said, before: &Said) -> Check {
+pub(super) fn answers(margins: &Margins, candidate: &Said, before: &Said) -> Check {
     let broken = |said: &Said| said.fresh.iter().chain(&said.general).filter(|a| is_broken(a)).count();
     let (now, was) = (broken(candidate), broken(before));
     let ended = candidate.fresh.iter().filter(|a| a.ended).count();
-    let enough = 2 * ended >= candidate.fresh.len();
+    let (broken_more, share) = margins.answers;
+    let enough = ended as f64 >= share * candidate.fresh.len() as f64;
     let found = format!(
         "{now} of {} answers empty, repeating or with marks of the template (before {was}); {ended} of {} ended",
         candidate.fresh.len() + candidate.general.len(),
         candidate.fresh.len()
     );
-    Check::new("sanity: answers", now <= was + BROKEN && enough, found)
+    Check::new("sanity: answers", now <= was + broken_more && enough, found)
 }
 
 fn is_broken(answer: &Answer) -> bool {

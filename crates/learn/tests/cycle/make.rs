@@ -50,6 +50,7 @@ pub(crate) fn lenient() -> Margins {
     Margins {
         general: 1e3,
         divergence: 1e3,
+        answers: (1000, 0.0),
         older: (1e3, 1e3),
         negatives: 1.0,
         gain: (0.05, 0.05),
