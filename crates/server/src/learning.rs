@@ -39,7 +39,7 @@ impl Learning {
         let base = adapters.base(engine.model()).map_err(|error| failed(&error))?;
         let state = State::read(&adapters.home.folder, &base.sha256).map_err(|error| failed(&error))?;
         let export =
-            export::collect(&brain.store, &export::Options::default()).map_err(|error| failed(&error))?;
+            export::collect(&brain.store, &crate::api::export::options()).map_err(|error| failed(&error))?;
         let divided = divide(export.kept().map(Example::from).collect(), &state);
         if divided.train.is_empty() || (divided.unlearned == 0 && !now) {
             return Err(NotPrepared::Nothing);

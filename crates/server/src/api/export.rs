@@ -208,7 +208,7 @@ pub(crate) async fn take_back(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options { parses: Some(Arc::new(knowledge::chunk::parses)), ..Options::default() }
 }
 

@@ -5,11 +5,13 @@ use anyhow::{Context, bail};
 use learn::cycle::Example;
 use learn::dataset::Chosen;
 use learn::export::{self, Options};
+use std::sync::Arc;
 use store::{ChatFilter, Id, Store, Time};
 
 /// Everything that may be learned, from the store and from a set of code.
 pub(super) fn examples(app: &App, store: &Store, code: Option<&str>) -> anyhow::Result<Vec<Example>> {
-    let export = export::collect(store, &Options::default())?;
+    let options = Options { parses: Some(Arc::new(knowledge::chunk::parses)), ..Options::default() };
+    let export = export::collect(store, &options)?;
     let mut examples: Vec<Example> = export.kept().map(Example::from).collect();
     if let Some(name) = code {
         let set = Chosen::set(&app.home, name).context("hone data build --from-index makes such a set")?;
