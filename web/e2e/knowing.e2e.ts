@@ -49,7 +49,7 @@ it("answers from an indexed folder, and shows where from", async () => {
   await page.goto(`${hone.url}/knowledge`);
   await page.getByText("1 file").waitFor();
   await page.getByRole("searchbox", { name: "Question or words" }).fill("zebra tariff");
-  await button("Find").click();
+  await page.getByRole("button", { name: "Find", exact: true }).click();
   await page.getByText(/tariff\.py:1-/).click();
   await page.getByText("return 12 + 3 * weight").waitFor();
   await page.goto(hone.url);
