@@ -144,7 +144,7 @@ fn paths() -> Vec<(String, String, bool)> {
         .map(|route| {
             let path = route.path.replace("{model}", NAME).replace("{run}", "20261124-031500-4f2a");
             let path = path.replace("{file}", "none.js").replace("{adapter}", "none");
-            let rows = ["{chat}", "{turn}", "{message}", "{rule}", "{job}"];
+            let rows = ["{chat}", "{turn}", "{message}", "{rule}", "{job}", "{feedback}"];
             let path = rows.iter().fold(path, |path, row| path.replace(row, ROW));
             assert!(!path.contains('{'), "the test does not know how to fill {path}");
             (path, route.method.to_string(), route.access == Access::Open)

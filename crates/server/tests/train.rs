@@ -123,7 +123,10 @@ fn recipe() -> Recipe {
 async fn a_set_becomes_the_adapter_of_hone_train() {
     let place = Place::new();
     numbers(place.folder.path());
-    assert_eq!(get(&place.app, "/api/train").await.1, json!({"run": null, "resumable": []}));
+    assert_eq!(
+        get(&place.app, "/api/train").await.1,
+        json!({"run": null, "resumable": [], "sets": ["numbers"]})
+    );
     let id = start(&place, &order(json!({}))).await;
     let heard = events(&place, &id).await;
     let names: Vec<&str> =

@@ -113,15 +113,17 @@ mod tests {
         let app = || App::of_user(home.path()).unwrap();
         let wrong = pulls.start(app(), "no-such-model").unwrap_err();
         assert!(matches!(wrong, ProgramError::Invalid { ref field, .. } if field == "name"), "{wrong}");
+        let broken = home.path().join("broken.gguf");
+        std::fs::write(&broken, "no model").unwrap();
         for _ in 0..2 {
-            pulls.start(app(), "./missing.gguf").unwrap();
+            pulls.start(app(), broken.to_str().unwrap()).unwrap();
             let until = Instant::now() + Duration::from_secs(20);
             while pulls.list()[0].state == "running" && Instant::now() < until {
                 std::thread::sleep(Duration::from_millis(5));
             }
             let told = pulls.list();
             assert_eq!((told.len(), told[0].state.as_str()), (1, "failed"));
-            assert!(told[0].error.as_deref().unwrap().contains("missing.gguf"), "{told:?}");
+            assert!(told[0].error.as_deref().unwrap().contains("broken.gguf"), "{told:?}");
         }
     }
 }

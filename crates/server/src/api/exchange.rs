@@ -9,10 +9,10 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::Arc;
 use store::exchange::{Conversation, Imported};
-use store::{FeedbackKind, NewFeedback, NewMessage, Place, Provenance, Role, Span};
+use store::{FeedbackKind, NewFeedback, Role};
 use utoipa::ToSchema;
 
 /// Conversations in one request.
@@ -136,17 +136,13 @@ pub(crate) async fn edit(
                 "only answers are rewritten; ask another question instead",
             ));
         }
-        let text = edit.text;
-        let feedback = NewFeedback {
-            message: Some(message),
-            kind: FeedbackKind::Edited,
-            text: Some(text.clone()),
-            meta: Value::Null,
-        };
-        store.feedback().add(feedback)?;
-        let new = NewMessage::new(Role::Assistant, vec![Span::new(text, Provenance::User)]);
-        let new = new.at(Place::Beside(message)).with_meta(json!({"edited_from": message.to_string()}));
-        Ok(store.messages().append(before.chat, new)?)
+        let (kind, text) = (FeedbackKind::Edited, Some(edit.text));
+        let feedback = NewFeedback { message: Some(message), kind, text, meta: Value::Null };
+        // The store puts the version beside the answer.
+        let branch = store.feedback().add(feedback)?.meta["branch"].as_str().and_then(|id| id.parse().ok());
+        let branch =
+            branch.ok_or_else(|| ApiError::invalid("text", "there is nothing to put beside the answer"))?;
+        Ok(store.messages().get(branch)?)
     };
     let new = shared.with_store(write).await?;
     Ok((StatusCode::CREATED, Json(new.into())))

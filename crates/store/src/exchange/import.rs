@@ -109,7 +109,10 @@ fn one(connection: &Connection, conversation: Conversation) -> Result<Imported, 
             Some(parent) => Place::After(ids[parent]),
             None => Place::Start,
         };
-        let message = NewMessage { created: turn.created, ..NewMessage::new(turn.role, spans).at(place) };
+        let message = NewMessage {
+            created: turn.created.or(conversation.created),
+            ..NewMessage::new(turn.role, spans).at(place)
+        };
         ids.push(insert(connection, chat, message, None)?.id);
         if conversation.own {
             reactions.push((ids.len() - 1, turn.edit_of, turn.feedback));

@@ -208,6 +208,80 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What would be learned
+         * @description Every answer with the reason why it would be learned from, or why not. Nothing is written.
+         */
+        get: operations["preview_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/export/{message}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take an answer in or out */
+        post: operations["choose_example"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/feedback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A completion was taken */
+        post: operations["accept_completion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/feedback/{feedback}/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a judgement back
+         * @description Rows of training sets that were made of a completion go with it. An edited answer stays as a branch.
+         */
+        post: operations["delete_feedback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/index": {
         parameters: {
             query?: never;
@@ -218,7 +292,94 @@ export interface paths {
         /** The indexed folders */
         get: operations["list_roots"];
         put?: never;
+        /**
+         * Index a folder
+         * @description Brings a folder into the index, or what is there of it up to date; from then on changes are watched. It must lie in a
+         *     folder that the settings open for this (the user's own folder, where nothing is set), in no hidden folder, and apart
+         *     from hone's own data. `hone index add` has no such bounds.
+         */
+        post: operations["index_folder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/index/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The passages of a file
+         * @description What the index holds of it. The file itself is not read.
+         */
+        get: operations["get_file_passages"];
+        put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/index/jobs/{job}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Watch indexing
+         * @description Server-sent events: `files`, `vectors`, and at the end `done`, `stopped` or `failed`. A new listener hears all from the
+         *     beginning, one that sends `Last-Event-ID` what came after.
+         */
+        get: operations["watch_indexing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/index/jobs/{job}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop indexing
+         * @description What is done is kept; the next pass goes on from there.
+         */
+        post: operations["stop_indexing"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/index/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a folder out of the index
+         * @description Its files stay as they are.
+         */
+        post: operations["forget_folder"];
         delete?: never;
         options?: never;
         head?: never;
@@ -256,6 +417,67 @@ export interface paths {
          * @description The correction is kept and counts from the next message on.
          */
         post: operations["correct_intent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/learn": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start learning
+         * @description Trains an adapter on conversations in the gaps between answers, judges it, and puts it in use only if it is better.
+         *     Its events are those of a training run, and at the end `decided`.
+         */
+        post: operations["start_learning"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/learn/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List reports
+         * @description What came of the cycles so far.
+         */
+        get: operations["list_learn_reports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/learn/reports/{run}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a report
+         * @description What came of one cycle.
+         */
+        get: operations["get_learn_report"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -517,7 +739,7 @@ export interface paths {
         };
         /**
          * Watch training
-         * @description Server-sent events: `remark`, `plan`, `step`, `saved`, and at the end `done`, `stopped` or `failed`. A new listener
+         * @description Server-sent events: `remark`, `plan`, `step`, `saved`, and at the end `done`, `decided` (where it is learning), `stopped` or `failed`. A new listener
          *     hears all from the beginning, one that sends `Last-Event-ID` what came after.
          */
         get: operations["watch_training"];
@@ -599,9 +821,10 @@ export interface paths {
         };
         /**
          * Hear a turn
-         * @description Server-sent events, named as their `type`: `begun`, `intent`, `searching`, `rules`, `sources`, `left_out`, `notice`,
-         *     `reading`, `text`, `tool_call`, `tool_result`, `answered` (with tokens and times), then `done` or `failed`, and
-         *     `kept`. A new listener hears all from the beginning, one that sends `Last-Event-ID` what came after.
+         * @description Server-sent events, named as their `type`: `begun`, `intent`, `searching`, `offered` (preferences as drafts of rules),
+         *     `rules`, `sources`, `left_out`, `notice`, `reading`, `text`, `tool_call`, `tool_result`, `answered` (with tokens and
+         *     times), then `done` or `failed`, and `kept`. Where a rule was taught (`remember: ...`) there are `remembered`, `text`
+         *     and `done` in their place. A new listener hears all from the beginning, one that sends `Last-Event-ID` what came after.
          */
         get: operations["hear_turn"];
         put?: never;
@@ -811,6 +1034,17 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A completion that was taken in an editor. */
+        AcceptedNew: {
+            /** @description The language, as behind a fence: `rust`. */
+            language?: string;
+            /** @description What stood before it. */
+            prompt: string;
+            /** @description What stood behind it. */
+            suffix?: string;
+            /** @description The completion. */
+            text: string;
+        };
         /** @description The adapters of the model that is served. */
         AdapterList: {
             /** @description All of them, oldest first. */
@@ -1124,6 +1358,11 @@ export interface components {
              * @description Number of its messages.
              */
             messages: number;
+            /**
+             * Format: int64
+             * @description Rows of training sets that were made of it, and went too.
+             */
+            training_rows: number;
         };
         /** @description A chat to go on with. */
         ChatRequest: components["schemas"]["Generation"] & {
@@ -1343,6 +1582,60 @@ export interface components {
             /** @description What went wrong. */
             error: components["schemas"]["ErrorDetail"];
         };
+        /** @description Whether an answer is learned from. */
+        ExampleChoice: {
+            /**
+             * @description `true` takes it in past what is a matter of taste, `false` takes it out, null leaves it to hone. Secrets and text of
+             *     others never come in.
+             */
+            learn: boolean | null;
+        };
+        /** @description An answer, and whether it would be learned. */
+        ExampleObject: {
+            /** @description The conversation; empty for a completion. */
+            chat: string;
+            /** @description Whether it would be learned. */
+            kept: boolean;
+            /** @description The answer. */
+            message: string;
+            /** @description The beginning of the question; empty where a secret is in it. */
+            question: string;
+            /** @description A word for why, or why not. */
+            reason: string;
+            /** @description `edited`, `rule`, `up`, `kept`, `accepted`, `silence`, `down`, `regenerated` or `correction`. */
+            signal: string;
+            /** @description When it was made (RFC 3339, UTC). */
+            time: string;
+            /**
+             * Format: float
+             * @description How much it counts beside others.
+             */
+            weight: number;
+            /** @description The same in a sentence. */
+            why: string;
+        };
+        /** @description Numbers of an export. */
+        ExportCounts: {
+            /** @description The others, by reason. */
+            dropped: {
+                [key: string]: number;
+            };
+            /** @description Examples to learn from. */
+            kept: number;
+            /** @description Answers that were looked at. */
+            looked_at: number;
+            /** @description Those, by signal. */
+            signals: {
+                [key: string]: number;
+            };
+        };
+        /** @description What would be learned. */
+        ExportList: {
+            /** @description How many there are. */
+            counts: components["schemas"]["ExportCounts"];
+            /** @description The newest last, as they would be learned now. */
+            examples: components["schemas"]["ExampleObject"][];
+        };
         /** @description What the user thinks of a message. */
         FeedbackNew: {
             /** @description `up`, `down`, `edited`, `regenerated`, `kept`, `correction` or `accepted`. */
@@ -1362,6 +1655,11 @@ export interface components {
             message: string | null;
             /** @description The edited answer, the correction, the completion. */
             text: string | null;
+        };
+        /** @description The passages of a file. */
+        FilePassages: {
+            /** @description In the order of their lines. */
+            passages: components["schemas"]["PassageObject"][];
         };
         /**
          * @description Why an answer ended: `stop` (the model ended its turn, or a stop string came), `length`, or `tool_calls`.
@@ -1473,6 +1771,68 @@ export interface components {
              */
             status: string;
         };
+        /** @description News of a pass; the name of the event says which. */
+        IndexEvent: components["schemas"]["IndexProgress"] | components["schemas"]["IndexReport"] | {
+            /** @description For people. */
+            message: string;
+        };
+        /** @description A folder. */
+        IndexFolder: {
+            /** @description Its path, absolute. */
+            path: string;
+        };
+        /** @description A folder that is being indexed. */
+        IndexJob: components["schemas"]["Standing"] & {
+            /** @description Its id: `/api/index/jobs/{job}/events` tells how it goes. */
+            id: string;
+            /** @description The folder. */
+            path: string;
+        };
+        /** @description So much is done. */
+        IndexProgress: {
+            /**
+             * Format: int64
+             * @description Done.
+             */
+            done: number;
+            /**
+             * Format: int64
+             * @description Of so many.
+             */
+            total: number;
+        };
+        /** @description What became of a folder. */
+        IndexReport: {
+            /**
+             * Format: int64
+             * @description Files that were new or changed.
+             */
+            changed: number;
+            /**
+             * Format: int64
+             * @description Passages that got a vector.
+             */
+            embedded: number;
+            /**
+             * Format: int64
+             * @description Files that are in the index now.
+             */
+            files: number;
+            /**
+             * Format: int64
+             * @description Passages of the new and changed files.
+             */
+            passages: number;
+            /**
+             * Format: int64
+             * @description Files that are gone.
+             */
+            removed: number;
+            /** @description Files and folders that were not read, by reason. What ignore files name is not counted. */
+            skipped: {
+                [key: string]: number;
+            };
+        };
         /** @description One text or several, as text or as token ids of the model. */
         Input: string | string[] | number[] | number[][];
         /** @description A model on disk. */
@@ -1511,6 +1871,37 @@ export interface components {
             intent: string;
             /** @description Whether the user's own code bears on it. */
             needs_code: boolean;
+        };
+        /** @description What came of one cycle. */
+        LearnReport: {
+            /** @description Id of its adapter, where one was promoted. */
+            adapter: string | null;
+            /** @description Why, in one sentence. */
+            because: string;
+            /** @description `promote`, `hold` or `reject`. */
+            decision: string;
+            /** @description Everything that was measured. */
+            detail: Record<string, never>;
+            /**
+             * @description Id of its run.
+             * @example 20261127-031500-4f2a
+             */
+            run: string;
+            /** @description In plain words: what was learned, what got better and worse. */
+            text: string;
+        };
+        /** @description What came of cycles. */
+        LearnReports: {
+            /** @description The newest first. */
+            reports: components["schemas"]["LearnReport"][];
+        };
+        /** @description What to learn. */
+        LearnRequest: {
+            /**
+             * @description Learns also where nothing is new since the last time.
+             * @default false
+             */
+            now?: boolean;
         };
         /** @description A model in memory. */
         LoadedModel: {
@@ -1697,6 +2088,8 @@ export interface components {
             first_line: number;
             /** @description `function`, `type`, `section`, `lines`. */
             kind: string;
+            /** @description Language or format: `rust`, `markdown`, `text`. */
+            language: string;
             /**
              * Format: int32
              * @description Last line.
@@ -1715,6 +2108,17 @@ export interface components {
             path: string;
             /** @description The indexed folder. */
             root: string;
+            /**
+             * Format: float
+             * @description Both places in one number: higher is better, comparable within one answer only. None outside of a search, like
+             *     the places.
+             */
+            score: number | null;
+            /**
+             * Format: float
+             * @description How near question and passage are in meaning, up to 1.
+             */
+            similarity: number | null;
             /** @description The passage itself. */
             text: string;
             /**
@@ -1774,11 +2178,14 @@ export interface components {
         Role: "system" | "developer" | "user" | "assistant" | "tool";
         /** @description The indexed folders. */
         RootList: {
+            job: components["schemas"]["IndexJob"] | null;
             /** @description All of them. */
             roots: components["schemas"]["RootObject"][];
         };
         /** @description An indexed folder. */
         RootObject: {
+            /** @description Whether a pass over all of its files has ended. */
+            complete: boolean;
             /**
              * Format: int64
              * @description Files in the index.
@@ -1791,6 +2198,13 @@ export interface components {
             passages: number;
             /** @description Its path, absolute. */
             path: string;
+            /** @description Whether the folder is there. */
+            present: boolean;
+            /**
+             * Format: int64
+             * @description Passages that are found by meaning too.
+             */
+            vectors: number;
         };
         /** @description What to change; what is left out stays. */
         RuleEdit: {
@@ -2020,26 +2434,15 @@ export interface components {
             /** @description The piece. */
             text: string;
         };
-        /** @description Where a run is. */
+        /** @description How far a pass is. */
         Standing: {
-            /** @description Id of the adapter, when it is done. */
-            adapter?: string | null;
             /** @description Why it failed. */
-            error?: string | null;
-            last?: components["schemas"]["TrainStep"] | null;
-            plan?: components["schemas"]["TrainPlan"] | null;
-            /** @description How far it is. */
-            state: components["schemas"]["Phase"];
-            /**
-             * Format: int64
-             * @description Updates that are done.
-             */
-            step: number;
-            /**
-             * Format: double
-             * @description Share of the next step that is done.
-             */
-            step_share: number;
+            error: string | null;
+            files: components["schemas"]["IndexProgress"] | null;
+            report: components["schemas"]["IndexReport"] | null;
+            /** @description `running`, `stopping`, `stopped`, `done` or `failed`. */
+            state: string;
+            vectors: components["schemas"]["IndexProgress"] | null;
         };
         /** @description One string, or up to four. */
         Stop: string | string[];
@@ -2105,6 +2508,13 @@ export interface components {
         } | {
             /** @description Its id. */
             adapter: string;
+        } | {
+            /** @description Id of the adapter that was promoted. */
+            adapter?: string | null;
+            /** @description Why, in one sentence. */
+            because: string;
+            /** @description `promote`, `hold` or `reject`. */
+            decision: string;
         } | {
             /** @description For people. */
             message: string;
@@ -2915,7 +3325,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is gone, its words in the full-text index and its feedback too. */
+            /** @description It is gone, its words in the full-text index, its feedback and its rows in training sets too. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3141,6 +3551,215 @@ export interface operations {
             };
         };
     };
+    preview_export: {
+        parameters: {
+            query?: {
+                /** @description Conversations about this project only. */
+                project?: string;
+                /** @description Answers since this time only. */
+                since?: string;
+                /** @description Only what would be learned (`true`), or only what would not (`false`). */
+                kept?: boolean;
+                /** @description At most so many examples; counts are of all. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The examples, the kept and the dropped. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportList"];
+                };
+            };
+            /** @description A parameter has no meaning (`invalid_value`). */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The API key is missing or wrong (`invalid_api_key`). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request comes from a web page or for a host that is not allowed (`host_not_allowed`, `origin_not_allowed`, `cross_site`). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    choose_example: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the answer. */
+                message: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExampleChoice"];
+            };
+        };
+        responses: {
+            /** @description The example as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExampleObject"];
+                };
+            };
+            /** @description The API key is missing or wrong (`invalid_api_key`). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request comes from a web page or for a host that is not allowed (`host_not_allowed`, `origin_not_allowed`, `cross_site`). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description There is no such answer (`not_found`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    accept_completion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptedNew"];
+            };
+        };
+        responses: {
+            /** @description It is on the disk. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedbackObject"];
+                };
+            };
+            /** @description The API key is missing or wrong (`invalid_api_key`). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request comes from a web page or for a host that is not allowed (`host_not_allowed`, `origin_not_allowed`, `cross_site`). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The disk is full (`disk_full`): nothing was saved. */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    delete_feedback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the judgement. */
+                feedback: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The API key is missing or wrong (`invalid_api_key`). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request comes from a web page or for a host that is not allowed (`host_not_allowed`, `origin_not_allowed`, `cross_site`). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description There is none (`not_found`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
     list_roots: {
         parameters: {
             query?: never;
@@ -3150,7 +3769,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The folders; `hone index add` adds one. */
+            /** @description The folders, and what is being indexed. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3170,6 +3789,285 @@ export interface operations {
             };
             /** @description The request comes from a web page or for a host that is not allowed (`host_not_allowed`, `origin_not_allowed`, `cross_site`). */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    index_folder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IndexFolder"];
+            };
+        };
+        responses: {
+            /** @description It has begun; its events tell how it goes. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IndexJob"];
+                };
+            };
+            /** @description It is no folder (`invalid_value`). */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The API key is missing or wrong (`invalid_api_key`). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request comes from a web page or for a host that is not allowed (`host_not_allowed`, `origin_not_allowed`, `cross_site`). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description A folder is being indexed (`indexing_in_progress`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    get_file_passages: {
+        parameters: {
+            query: {
+                /** @description The indexed folder. */
+                root: string;
+                /** @description The file in it. */
+                path: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The passages; none where the file is not in the index. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FilePassages"];
+                };
+            };
+            /** @description The API key is missing or wrong (`invalid_api_key`). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request comes from a web page or for a host that is not allowed (`host_not_allowed`, `origin_not_allowed`, `cross_site`). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The folder is not indexed (`not_indexed`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    watch_indexing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the pass. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events; the stream ends with the pass. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["IndexEvent"];
+                };
+            };
+            /** @description The API key is missing or wrong (`invalid_api_key`). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request comes from a web page or for a host that is not allowed (`host_not_allowed`, `origin_not_allowed`, `cross_site`). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description This server knows no such pass (`job_not_found`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    stop_indexing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the pass. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It stops, or has ended. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IndexJob"];
+                };
+            };
+            /** @description The API key is missing or wrong (`invalid_api_key`). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request comes from a web page or for a host that is not allowed (`host_not_allowed`, `origin_not_allowed`, `cross_site`). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description This server knows no such pass (`job_not_found`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    forget_folder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IndexFolder"];
+            };
+        };
+        responses: {
+            /** @description It is out. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The API key is missing or wrong (`invalid_api_key`). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request comes from a web page or for a host that is not allowed (`host_not_allowed`, `origin_not_allowed`, `cross_site`). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description It is not indexed (`not_indexed`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description It is being indexed (`indexing_in_progress`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description It is out, but the vector store did not forget its vectors (`vector_store_failed`); it is asked again with the next change. */
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3275,6 +4173,172 @@ export interface operations {
             };
             /** @description The disk is full (`disk_full`): nothing was saved. */
             507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    start_learning: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LearnRequest"];
+            };
+        };
+        responses: {
+            /** @description The cycle has begun; its events are at `/api/train/{run}/events`. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainRun"];
+                };
+            };
+            /** @description The API key is missing or wrong (`invalid_api_key`). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request comes from a web page or for a host that is not allowed (`host_not_allowed`, `origin_not_allowed`, `cross_site`). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description A run is going on (`training_in_progress`), or there is nothing to learn (`nothing_new`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The model is still being loaded, or could not be. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    list_learn_reports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LearnReports"];
+                };
+            };
+            /** @description The API key is missing or wrong (`invalid_api_key`). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request comes from a web page or for a host that is not allowed (`host_not_allowed`, `origin_not_allowed`, `cross_site`). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The model is still being loaded, or could not be. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    get_learn_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LearnReport"];
+                };
+            };
+            /** @description The API key is missing or wrong (`invalid_api_key`). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request comes from a web page or for a host that is not allowed (`host_not_allowed`, `origin_not_allowed`, `cross_site`). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description There is no report of such a run (`run_not_found`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The model is still being loaded, or could not be. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
