@@ -35,9 +35,11 @@ export class Elsewhere {
       );
     send({ role: "assistant", content: "" });
     const began = performance.now();
-    for (let at = 0, pieces = 0; at < text.length && !response.destroyed; pieces++) {
+    // No server cuts a character in two: half of one is not JSON.
+    const characters = [...text];
+    for (let at = 0, pieces = 0; at < characters.length && !response.destroyed; pieces++) {
       const length = this.pace.piece();
-      send({ content: text.slice(at, at + length) });
+      send({ content: characters.slice(at, at + length).join("") });
       at += length;
       // Timers are late by a millisecond or so: what counts is the time since the beginning.
       const ahead = began + pieces * this.pace.ms - performance.now();

@@ -53,7 +53,7 @@ it("answers from an indexed folder, and shows where from", async () => {
   await page.getByText(/tariff\.py:1-/).click();
   await page.getByText("return 12 + 3 * weight").waitFor();
   await page.goto(hone.url);
-  await ask(page, "What does zebra_tariff in my code compute?");
+  await ask(page, "Where in my code is zebra_tariff defined?");
   await button(/^\d+ sources?$/).click();
   await page.getByRole("heading", { name: "Sources" }).waitFor();
   await page.getByText("tariff.py:1-", { exact: false }).first().waitFor();

@@ -35,6 +35,9 @@ beforeAll(async () => {
     void dialog.dismiss();
   });
   await page.goto(hone.url);
+  // A payload that looks like a search would wait for consent.
+  await page.getByRole("button", { name: /^Web: / }).click();
+  await page.getByRole("menuitem", { name: "Never search the web" }).click();
 });
 afterAll(async () => {
   await browser?.close();

@@ -33,6 +33,7 @@ pub(crate) struct Session {
 
 /// How far a pass is.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[schema(as = IndexStanding)]
 pub(crate) struct Standing {
     /// `running`, `stopping`, `stopped`, `done` or `failed`.
     #[schema(value_type = String)]

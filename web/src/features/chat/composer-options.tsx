@@ -106,6 +106,7 @@ function ModelPicker({ options, onChange, chat }: Pick<Props, "options" | "onCha
     list?.adapters.find((adapter) => adapter.id === id || adapter.name === id)?.name ?? id;
   const inUse = named(list?.in_use);
   const shown = own === "base" ? "alone" : (named(own) ?? inUse);
+  const label = [server?.model ?? "model", shown, options.sideBySide && "both"].filter(Boolean).join(" · ");
   const choose = (adapter: string | null) => {
     if (chat) change.mutate({ id: chat.id, adapter: adapter ?? "" });
     else onChange({ ...options, adapter });
@@ -147,13 +148,9 @@ function ModelPicker({ options, onChange, chat }: Pick<Props, "options" | "onCha
     <Menu
       side="top"
       trigger={
-        <button type="button" className={cx(CHIP, "max-w-60")} aria-label="Model and adapter">
+        <button type="button" className={cx(CHIP, "max-w-60")} aria-label={`Model and adapter: ${label}`}>
           <Sparkles size={14} className="shrink-0" />
-          <span className="truncate">
-            {server?.model ?? "model"}
-            {shown && ` · ${shown}`}
-            {options.sideBySide && " · both"}
-          </span>
+          <span className="truncate">{label}</span>
         </button>
       }
       groups={groups}

@@ -1782,7 +1782,7 @@ export interface components {
             path: string;
         };
         /** @description A folder that is being indexed. */
-        IndexJob: components["schemas"]["Standing"] & {
+        IndexJob: components["schemas"]["IndexStanding"] & {
             /** @description Its id: `/api/index/jobs/{job}/events` tells how it goes. */
             id: string;
             /** @description The folder. */
@@ -1832,6 +1832,16 @@ export interface components {
             skipped: {
                 [key: string]: number;
             };
+        };
+        /** @description How far a pass is. */
+        IndexStanding: {
+            /** @description Why it failed. */
+            error: string | null;
+            files: components["schemas"]["IndexProgress"] | null;
+            report: components["schemas"]["IndexReport"] | null;
+            /** @description `running`, `stopping`, `stopped`, `done` or `failed`. */
+            state: string;
+            vectors: components["schemas"]["IndexProgress"] | null;
         };
         /** @description One text or several, as text or as token ids of the model. */
         Input: string | string[] | number[] | number[][];
@@ -2434,15 +2444,26 @@ export interface components {
             /** @description The piece. */
             text: string;
         };
-        /** @description How far a pass is. */
+        /** @description Where a run is. */
         Standing: {
+            /** @description Id of the adapter, when it is done. */
+            adapter?: string | null;
             /** @description Why it failed. */
-            error: string | null;
-            files: components["schemas"]["IndexProgress"] | null;
-            report: components["schemas"]["IndexReport"] | null;
-            /** @description `running`, `stopping`, `stopped`, `done` or `failed`. */
-            state: string;
-            vectors: components["schemas"]["IndexProgress"] | null;
+            error?: string | null;
+            last?: components["schemas"]["TrainStep"] | null;
+            plan?: components["schemas"]["TrainPlan"] | null;
+            /** @description How far it is. */
+            state: components["schemas"]["Phase"];
+            /**
+             * Format: int64
+             * @description Updates that are done.
+             */
+            step: number;
+            /**
+             * Format: double
+             * @description Share of the next step that is done.
+             */
+            step_share: number;
         };
         /** @description One string, or up to four. */
         Stop: string | string[];
