@@ -22,7 +22,15 @@ const proxied = {
 
 export default defineConfig({
   plugins: [react(), tailwindcss()],
-  resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
+  resolve: {
+    alias: {
+      "@": fileURLToPath(new URL("./src", import.meta.url)),
+      // Its form for browsers assigns to innerHTML, which the page's policy forbids: an entity would end the page.
+      "decode-named-character-reference": fileURLToPath(
+        new URL("./node_modules/decode-named-character-reference/index.js", import.meta.url),
+      ),
+    },
+  },
   server: { proxy: { "/api": proxied, "/v1": proxied, "/health": proxied, "/openapi.json": proxied } },
   build: {
     target: "es2023",
