@@ -1,7 +1,7 @@
 //! How likely does a model find answers? Loss per example, with an adapter or without.
 
 use crate::train::Tokens;
-use engine::train::{Pack, Scorer, Stopped};
+use engine::train::{Example, Pack, Scorer, Stopped};
 use serde::Serialize;
 
 /// Rows of a pack, unless one example alone is longer.
@@ -37,8 +37,17 @@ pub fn score(
     pause: &mut dyn FnMut() -> bool,
     done: &mut dyn FnMut(usize),
 ) -> Result<Scores, Stopped> {
-    let mut examples = Vec::new();
-    let mut rest = &tokens.examples[..];
+    Ok(Scores::of(each(scorer, &tokens.examples, pause, done)?))
+}
+
+/// The same for examples that are no set, without what sums them up.
+pub(crate) fn each(
+    scorer: &mut Scorer,
+    examples: &[Example],
+    pause: &mut dyn FnMut() -> bool,
+    done: &mut dyn FnMut(usize),
+) -> Result<Vec<Score>, Stopped> {
+    let (mut scores, mut rest) = (Vec::new(), examples);
     while !rest.is_empty() {
         // In order, as many as fit.
         let mut rows = 0;
@@ -52,12 +61,12 @@ pub fn score(
         let mut losses = losses.iter().map(|&l| f64::from(l));
         for &targets in pack.counts() {
             let sum: f64 = losses.by_ref().take(targets).sum();
-            examples.push(Score { loss: sum / targets as f64, targets });
+            scores.push(Score { loss: sum / targets.max(1) as f64, targets });
         }
         rest = later;
-        done(examples.len());
+        done(scores.len());
     }
-    Ok(Scores::of(examples))
+    Ok(scores)
 }
 
 impl Scores {

@@ -22,13 +22,15 @@ const IDLE: Duration = Duration::from_secs(15 * 60);
 const BETWEEN: u64 = 20 * 3600;
 
 impl AppState {
-    /// From now on learns by itself. The thread ends with the program.
+    /// From now on learns by itself. The thread keeps nothing, and ends when this state is gone: another round of serving
+    /// begins one of its own.
     pub fn learn_by(&self, schedule: Schedule) {
-        let state = self.clone();
+        let state = self.weak();
         let look = move || {
             let (mut quiet_since, mut last, mut seen) = (Instant::now(), 0, 0);
             loop {
                 std::thread::sleep(LOOK);
+                let Some(state) = state() else { return };
                 let Some(engine) = state.engine() else { continue };
                 let stats = engine.stats();
                 if stats.requests_total != seen || stats.running + stats.waiting > 0 {

@@ -138,6 +138,12 @@ impl AppState {
         &self.0.indexing
     }
 
+    /// This state as long as something else keeps it.
+    pub(crate) fn weak(&self) -> impl Fn() -> Option<AppState> + Send + use<> {
+        let weak = Arc::downgrade(&self.0);
+        move || weak.upgrade().map(AppState)
+    }
+
     /// What learning needs, once all of it is there.
     pub(crate) fn parts(&self) -> Option<(Brain, Arc<Adapters>, Arc<Engine>)> {
         Some((self.0.brain.get()?.clone(), self.0.adapters.clone()?, self.engine()?))

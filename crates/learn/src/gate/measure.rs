@@ -3,15 +3,14 @@
 use super::sets::{Held, Sets};
 use crate::generate::{Answer, GenerateError, Wish, answers};
 use crate::replay::fact_wishes;
+use crate::score;
 use crate::turn::Turn;
 use engine::Engine;
 use engine::adapter::Loaded;
 use engine::text::Message;
-use engine::train::{Device, Example, Pack, Scorer};
+use engine::train::{Device, Example, Scorer};
 use std::sync::Arc;
 
-/// Rows of a pack, unless one example alone is longer.
-const ROWS: usize = 512;
 /// Tokens of an answer at most, and beyond the length of the wanted text.
 const MOST: usize = 400;
 const BEYOND: usize = 32;
@@ -128,21 +127,6 @@ impl Judge<'_> {
 
 /// Mean loss of each example.
 fn means(scorer: &mut Scorer, examples: &[Example], turn: &mut dyn Turn) -> Result<Vec<f64>, GenerateError> {
-    let (mut means, mut rest) = (Vec::new(), examples);
-    while !rest.is_empty() {
-        let mut rows = 0;
-        let fits = rest.iter().take_while(|e| {
-            rows += e.tokens.len();
-            rows <= ROWS
-        });
-        let (now, later) = rest.split_at(fits.count().max(1));
-        let pack = Pack::new(now);
-        let losses = scorer.losses(&pack, &mut || turn.next()).map_err(|_| GenerateError::Stopped)?;
-        let mut losses = losses.iter().map(|&l| f64::from(l));
-        for &targets in pack.counts() {
-            means.push(losses.by_ref().take(targets).sum::<f64>() / targets.max(1) as f64);
-        }
-        rest = later;
-    }
-    Ok(means)
+    let scores = score::each(scorer, examples, &mut || turn.next(), &mut |_| ());
+    Ok(scores.map_err(|_| GenerateError::Stopped)?.iter().map(|score| score.loss).collect())
 }
