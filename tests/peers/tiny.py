@@ -85,9 +85,14 @@ def new(name):
     return next(path for n in range(1000) if not (path := folder / f"{n}-{name}").exists())
 
 
+def home():
+    """Where hone keeps what these tests make."""
+    return scratch()[1] / "home"
+
+
 def hone(*words):
     run = subprocess.run([HONE, *map(str, words)], capture_output=True, text=True,
-                         env={**os.environ, "HONE_HOME": str(scratch()[1] / "home")})  # fmt: skip
+                         env={**os.environ, "HONE_HOME": str(home())})  # fmt: skip
     if run.returncode != 0:
         raise AssertionError(f"hone {' '.join(map(str, words))} ended with {run.returncode}: {run.stderr}")
     return run.stdout

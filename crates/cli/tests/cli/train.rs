@@ -92,7 +92,7 @@ fn a_job_for_another_machine_is_complete() {
     names.sort();
     assert_eq!(
         names,
-        ["README.md", "job.json", "requirements.txt", "train.jsonl", "train.py", "valid.jsonl"]
+        ["README.md", "initial", "job.json", "requirements.txt", "train.jsonl", "train.py", "valid.jsonl"]
     );
     let job: Value = serde_json::from_slice(&std::fs::read(folder.join("job.json")).unwrap()).unwrap();
     assert_eq!((job["rank"].as_u64(), job["accumulation"].as_u64()), (Some(16), Some(48)));

@@ -7,16 +7,16 @@
     hone adapter import adapter                       # back at home
 
 `--base` is a Hugging Face name or a folder and must be the model that hone has, before quantisation; where it is left
-out it comes from job.json. Writes `adapter/` (PEFT) and `metrics.jsonl`. The result does not depend on the number of
-processes, but for rounding.
+out it comes from job.json. Begins with the factors of `initial/`, takes the examples in the order that hone takes them,
+and writes `adapter/` (PEFT) and `metrics.jsonl`. The result does not depend on the number of processes, but for rounding.
 """
 
 import argparse
+import functools
 import json
 import math
 import os
 import pathlib
-import random
 import time
 
 import peft
@@ -48,7 +48,7 @@ def main():
         raise SystemExit("no row of train.jsonl has anything to learn from")
 
     torch.manual_seed(job["seed"])
-    net = model(args.base or job["base"], args.dtype or ("f32" if device.type == "cpu" else "bf16"), job).to(device)
+    net = model(args.base or job["base"], args.dtype or ("f32" if device.type == "cpu" else "bf16"), job, args.job).to(device)
     with (args.job / "metrics.jsonl").open("a" if RANK else "w", encoding="utf-8") as metrics:
         train(net, rows, held_out, job, lambda line: say(line, metrics))
     if RANK == 0:
@@ -123,20 +123,17 @@ def targets(row):
 # ---- training
 
 
-def model(base, dtype, job):
+def model(base, dtype, job, job_folder):
     kind = {"f32": torch.float32, "bf16": torch.bfloat16}[dtype]
     net = transformers.AutoModelForCausalLM.from_pretrained(base, dtype=kind)
     net.config.use_cache = False
     if job.get("checkpointing", True):
         net.gradient_checkpointing_enable({"use_reentrant": False})
         net.enable_input_require_grads()
-    layers = job.get("layers")
-    config = peft.LoraConfig(
-        r=job["rank"], lora_alpha=job["scale"] * job["rank"], lora_dropout=job.get("dropout", 0.0),
-        target_modules=job["target_modules"], layers_to_transform=layers, layers_pattern="layers" if layers else None,
-        task_type="CAUSAL_LM",
-    )  # fmt: skip
-    return peft.get_peft_model(net, config)
+    initial = job_folder / "initial"
+    config = peft.PeftConfig.from_pretrained(initial)
+    config.lora_dropout = job.get("dropout", 0.0)
+    return peft.PeftModel.from_pretrained(net, initial, config=config, is_trainable=True)
 
 
 def train(net, rows, held_out, job, report):
@@ -149,11 +146,10 @@ def train(net, rows, held_out, job, report):
     # Rising to the peak in the warm-up, then falling to zero in a line: as hone's, a step with a rate of zero is none.
     part = lambda step: (step + 1) / warm_up if step < warm_up else (steps - step) / (steps - warm_up)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, part)
-    order = stream(len(rows), job["seed"], job.get("shuffle", True))
     report({"step": 0} | validation(net, held_out, job))
     began = time.monotonic()
     for step in range(1, steps + 1):
-        chosen = [rows[next(order)] for _ in range(size)]
+        chosen = [rows[at] for at in step_rows(len(rows), step - 1, size, job["seed"])]
         loss = gradients(net.train(), weights, chosen, job["batch"])
         norm = torch.nn.utils.clip_grad_norm_(weights, job.get("clip", 1.0)).item()
         rate = schedule.get_last_lr()[0]
@@ -164,15 +160,25 @@ def train(net, rows, held_out, job, report):
         report(line | (validation(net, held_out, job) if step == steps else {}))
 
 
-def stream(count, seed, shuffle):
-    """Row numbers without end, shuffled anew for each pass, or as they stand in the file."""
-    epoch = 0
-    while True:
-        order = list(range(count))
-        if shuffle:
-            random.Random(f"{seed}-{epoch}").shuffle(order)
-        yield from order
-        epoch += 1
+def step_rows(count, step, size, seed):
+    """Row numbers of a step, counted from 0. Each epoch is a new permutation, and its last step may be smaller."""
+    per_epoch = max(1, math.ceil(count / size))
+    first = step % per_epoch * size
+    return permutation(count, seed, step // per_epoch)[first : first + size]
+
+
+@functools.lru_cache(maxsize=1)
+def permutation(count, seed, epoch):
+    """Fisher and Yates with SplitMix64, as in hone."""
+    bits = (1 << 64) - 1
+    state, order = seed ^ (epoch * 0xD1342543DE82EF95 & bits), list(range(count))
+    for i in range(count - 1, 0, -1):
+        state = (state + 0x9E3779B97F4A7C15) & bits
+        x = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 & bits
+        x = (x ^ x >> 27) * 0x94D049BB133111EB & bits
+        j = (x ^ x >> 31) * (i + 1) >> 64
+        order[i], order[j] = order[j], order[i]
+    return order
 
 
 def gradients(net, weights, rows, batch):

@@ -2,7 +2,7 @@
 
 use crate::adapters::AdaptersError;
 use crate::dataset::DatasetError;
-use engine::adapter::AdapterError;
+use engine::adapter::{AdapterError, AdapterFileError};
 use engine::text::TextError;
 use engine::train::{CpuError, StateError};
 use std::path::PathBuf;
@@ -39,6 +39,8 @@ pub enum TrainError {
     Io { what: &'static str, path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Adapter(#[from] AdapterError),
+    #[error(transparent)]
+    AdapterFile(#[from] AdapterFileError),
     #[error("cannot set up the processor: {0}")]
     Device(#[from] CpuError),
     #[error(transparent)]
