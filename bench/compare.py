@@ -24,6 +24,8 @@ from pathlib import Path
 import peer as peers
 
 ROOT = Path(__file__).resolve().parent.parent
+# No measurement may touch the user's own models or chats.
+os.environ.setdefault("HONE_HOME", str(ROOT / ".cache/home"))
 FIELDS = ["date", "commit", "processor", "threads", "case", "unit", "hone", "llama_cpp", "ratio", "pairs",
           "hone_version", "llama_cpp_version", "hone_runs", "llama_cpp_runs"]
 

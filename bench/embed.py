@@ -1,19 +1,28 @@
 #!/usr/bin/env python3
-"""Measures hone's embeddings beside those of PyTorch, in turns.
+"""Measures hone's embeddings beside those of PyTorch and of candle, in turns, and keeps the medians in bench/record/.
 
-    bench/embed.py --model FOLDER [--python .cache/peers/bin/python] [--seconds 5] [--pairs 2]
+The texts are functions of this repository's own sources, the model is all-MiniLM-L6-v2 in all of them. Both programs are
+built here: hone's example `embed_speed`, and the one in bench/candle/ with the instructions of this machine. Vectors of
+the same text must agree.
 
-FOLDER is that of `hone show all-minilm-l6-v2`. The texts are functions of this repository's own sources. Needs
-`cargo build --release -p engine --example embed_speed`.
+usage: bench/embed.py [--model FOLDER] [--python .cache/peers/bin/python] [--seconds 5] [--pairs 3] [--no-record]
 """
 
 import argparse
+import datetime
 import json
+import os
 import pathlib
+import re
 import subprocess
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+import compare
+
+ROOT = compare.ROOT
+FIELDS = ["date", "commit", "processor", "threads", "case", "unit", "hone", "peer", "peer_value", "ratio", "pairs", "hone_runs",
+          "peer_runs"]  # fmt: skip
+MEASURES = {"texts_per_s": "texts/s", "single_ms_p50": "ms", "single_ms_p95": "ms"}
 
 TORCH = """
 import json, sys, time, torch
@@ -25,7 +34,7 @@ tokenizer = Tokenizer.from_file(folder + "/tokenizer.json")
 tokenizer.enable_padding()
 tokenizer.enable_truncation(256)
 model = BertModel.from_pretrained(folder, add_pooling_layer=False).float().eval()
-texts = sorted((json.loads(line) for line in open(file)), key=len)
+texts = sorted((json.loads(line) for line in open(file)), key=lambda text: len(text.encode()))
 
 def embed(texts):
     rows = tokenizer.encode_batch(texts)
@@ -50,8 +59,8 @@ with torch.inference_mode():
         embed([texts[n % len(texts)]])
         single.append((time.monotonic() - start) * 1e3)
 single.sort()
-print(json.dumps({"texts_per_s": rounds * len(texts) / took, "tokens_per_s": tokens / took,
-                  "single_ms_p50": single[100], "single_ms_p95": single[190]}))
+print(json.dumps({"texts_per_s": rounds * len(texts) / took, "tokens_per_s": tokens / took, "single_ms_p50": single[100],
+                  "single_ms_p95": single[190], "first": embed(texts[:1])[0][0].tolist()}))
 """
 
 
@@ -64,31 +73,68 @@ def texts(count):
     return [text for text in found if text.strip()][:count]
 
 
-def run(command):
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+def built() -> tuple[pathlib.Path, pathlib.Path]:
+    """hone's program and candle's."""
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    subprocess.run(["cargo", "build", "--release", "-q", "-p", "engine", "--example", "embed_speed"], cwd=ROOT, check=True)
+    native = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "bench/target"), "RUSTFLAGS": "-C target-cpu=native"}
+    subprocess.run(["cargo", "build", "--release", "-q", "--locked"], cwd=ROOT / "bench/candle", env=native, check=True)
+    return target / "release/examples/embed_speed", ROOT / "bench/target/release/candle-embed"
+
+
+def run(command, threads: str) -> dict:
+    environment = {**os.environ, "RAYON_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "true"}
+    out = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+    return json.loads(out.splitlines()[-1])
+
+
+def agree(results: dict) -> None:
+    """The same text has the same vector in all of them, to what hone rounds."""
+    reference = results["torch"]["first"]
+    for name, result in results.items():
+        cosine = sum(a * b for a, b in zip(reference, result["first"]))
+        if cosine < 0.999:
+            raise SystemExit(f"{name} computes another vector than torch: cosine {cosine:.4f}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--python", default=str(ROOT / ".cache/peers/bin/python"))
-    parser.add_argument("--threads", default="2")
-    parser.add_argument("--seconds", default="5")
-    parser.add_argument("--pairs", type=int, default=2)
+    parser.add_argument("--model", default=str(ROOT / ".cache/models/all-minilm-l6-v2"), help="the folder of the model")
+    parser.add_argument("--python", default=str(ROOT / ".cache/peers/bin/python"), help="with torch and transformers")
+    parser.add_argument("--threads", default=str(os.cpu_count()))
+    parser.add_argument("--seconds", default="5", help="of each run")
+    parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--texts", type=int, default=200)
+    parser.add_argument("--no-record", action="store_true", help="print only")
     options = parser.parse_args()
+    ours, candle = built()
+    runs = []
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
         file.write("".join(json.dumps(text) + "\n" for text in texts(options.texts)))
         file.flush()
-        ours = [str(ROOT / "target/release/examples/embed_speed"), options.model, file.name, options.threads]
+        model, threads, seconds = options.model, options.threads, options.seconds
+        commands = {"hone": [ours, model, file.name, threads, "fast", seconds],
+                    "hone exact": [ours, model, file.name, threads, "exact", seconds],
+                    "torch": [options.python, "-c", TORCH, model, file.name, threads, seconds],
+                    "candle": [candle, model, file.name, seconds]}  # fmt: skip
         for _ in range(options.pairs):
-            for name, command in [
-                ("hone fast", [*ours, "fast", options.seconds]),
-                ("hone exact", [*ours, "exact", options.seconds]),
-                ("torch", [options.python, "-c", TORCH, options.model, file.name, options.threads, options.seconds]),
-            ]:
-                result = run(command)
-                print(f"{name:12}" + "  ".join(f"{key} {value:.2f}" for key, value in result.items()), flush=True)
+            runs.append({name: run(command, threads) for name, command in commands.items()})
+            agree(runs[-1])
+    versions = {"torch": re.search(r"^torch==(.*)", (ROOT / "tests/peers/requirements.txt").read_text(), re.M)[1],
+                "candle": re.search(r'candle-core"\nversion = "(.*)"', (ROOT / "bench/candle/Cargo.lock").read_text())[1]}
+    rows = []
+    for measure, unit in MEASURES.items():
+        for name in ("hone", "hone exact"):
+            for peer in versions:
+                row = compare.summary(f"{name.replace('hone', 'embed')} {measure}".replace(" ", "-"), unit,
+                                      [one[name][measure] for one in runs], [one[peer][measure] for one in runs], "peer")
+                row |= {"peer_value": row.pop("peer"), "peer": f"{peer} {versions[peer]}"}
+                print(f"{row['case']:28} {unit:8} hone {row['hone']:>7}   {row['peer']:14} {row['peer_value']:>7}   ratio {row['ratio']}")
+                rows.append(row)
+    if not options.no_record:
+        fixed = {"date": datetime.date.today().isoformat(), "commit": compare.commit(), "processor": compare.processor(),
+                 "threads": options.threads}  # fmt: skip
+        print(f"recorded in {compare.record([fixed | row for row in rows], FIELDS, '-embed').relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

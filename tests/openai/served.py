@@ -37,6 +37,8 @@ def start():
     model = os.environ.get("HONE_TEST_MODEL", str(ROOT / ".cache/models/SmolLM2-135M-Instruct.Q4_1.gguf"))
     environment = {**os.environ, "HONE_HOST": "127.0.0.1"}
     environment.pop("HONE_API_KEY", None)
+    # Nothing here may touch the user's own models or chats.
+    environment.setdefault("HONE_HOME", str(ROOT / ".cache/home"))
     command = [program, "serve", "--model", model, "--port", "0"]
     server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     atexit.register(stop, server)

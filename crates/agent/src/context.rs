@@ -110,7 +110,7 @@ impl<'m> Context<'m> {
         let mut sources = Sources::default();
         sources.number(&mut passages);
         sources.number(&mut web);
-        let mut messages = vec![system(parts.system, &rules)];
+        let mut messages = vec![system(parts.system, rules.iter().map(|rule| rule.text.as_str()))];
         messages.extend(history.into_iter().cloned());
         messages.push(question(passages.iter().chain(&web), parts.notes, parts.question));
         let turn = messages.len() - 1;
@@ -227,32 +227,19 @@ fn counted(message: Message, model: &dyn Model) -> (Message, usize) {
 
 /// The system message of a prompt, as text: instructions, and rules by their texts.
 pub fn instructions(instructions: &str, rules: &[&str]) -> String {
-    let mut text = format!("{instructions}\n\n{}", data::NOTICE);
-    if !rules.is_empty() {
-        text += RULES;
-        rules.iter().for_each(|rule| text += &format!("- {rule}\n"));
-    }
-    text
+    system(instructions, rules.iter().copied()).text()
 }
 
 /// What stands before the rules.
 const RULES: &str = "\n\nThe user taught you these rules. Follow them:\n";
 
-fn system(instructions: &str, rules: &[Rule]) -> Message {
+fn system<'r>(instructions: &str, rules: impl Iterator<Item = &'r str>) -> Message {
     let mut message =
         Message::new(Role::System, Provenance::Tool, format!("{instructions}\n\n{}", data::NOTICE));
-    if !rules.is_empty() {
+    let mut rules = rules.map(|rule| Span::new(format!("- {rule}\n"), Provenance::Rule)).peekable();
+    if rules.peek().is_some() {
         message.spans.push(Span::new(RULES, Provenance::Tool));
-        message.spans.extend(rules.iter().map(|rule| {
-            Span::new(
-                format!(
-                    "- {}
-",
-                    rule.text
-                ),
-                Provenance::Rule,
-            )
-        }));
+        message.spans.extend(rules);
     }
     message
 }

@@ -4,20 +4,25 @@ use crate::agent::{Ask, WebUse};
 use crate::context::Parts;
 use crate::event::TurnEvent;
 use crate::model::ToolCall;
-use crate::seam::{Intent, Judgement};
+use crate::seam::{Intent, Judgement, judge};
 use crate::source::Found;
 use crate::turn::Turn;
+use knowledge::passage::Hit;
 use std::collections::HashSet;
 use store::{Provenance, Span};
 
 /// Longest query of a web search, in characters.
 const QUERY: usize = 400;
+/// Cosine from which on a passage is taken to be about the message: EXPERIMENTS.md, "Questions that do not say what they are
+/// about".
+const NEAR: f32 = 0.4;
 
 impl<'a> Turn<'a> {
     pub(crate) fn judge(&mut self) -> Judgement {
-        let mut judgement = self.agent.judge.judge(&self.ask.text);
-        let corrected = self.ask.intent.is_some();
-        if let Some(intent) = self.ask.intent {
+        let (agent, ask) = (self.agent, self.ask);
+        let mut judgement = judge(&*agent.judge, &*agent.knowledge, &ask.text, ask.project.as_deref());
+        let corrected = ask.intent.is_some();
+        if let Some(intent) = ask.intent {
             let needs_code = judgement.needs_code || intent == Intent::Code;
             judgement = Judgement { intent, confidence: 1.0, needs_code };
         }
@@ -33,13 +38,7 @@ impl<'a> Turn<'a> {
             self.notice(format!("The taught rules could not be read: {error}"));
             Vec::new()
         });
-        let mut passages = Vec::new();
-        if judgement.needs_code {
-            match agent.knowledge.search(&ask.text, project, agent.settings.passages) {
-                Ok(hits) => passages = hits.into_iter().map(Found::from).collect(),
-                Err(error) => self.notice(format!("The indexed code could not be searched: {error}")),
-            }
-        }
+        let passages = self.passages(judgement);
         let (mut web, mut notes) = (Vec::new(), Vec::new());
         if judgement.intent == Intent::Search {
             match self.search() {
@@ -62,6 +61,27 @@ impl<'a> Turn<'a> {
             question: &ask.text,
             tools: &[],
             answer: agent.settings.max_tokens,
+        }
+    }
+
+    /// Passages of the indexed folders, where the message needs some. In a conversation about a project, questions about it
+    /// need not say so: there they are looked for anyway, and taken where one of them is near.
+    fn passages(&mut self, judgement: &Judgement) -> Vec<Found> {
+        let (agent, ask) = (self.agent, self.ask);
+        let maybe = ask.project.is_some() && judgement.intent != Intent::Search;
+        if !judgement.needs_code && !maybe {
+            return Vec::new();
+        }
+        let near = |hit: &Hit| hit.why.similarity.is_some_and(|similarity| similarity >= NEAR);
+        match agent.knowledge.search(&ask.text, ask.project.as_deref(), agent.settings.passages) {
+            Ok(hits) if judgement.needs_code || hits.iter().any(near) => {
+                hits.into_iter().map(Found::from).collect()
+            }
+            Ok(_) => Vec::new(),
+            Err(error) => {
+                self.notice(format!("The indexed code could not be searched: {error}"));
+                Vec::new()
+            }
         }
     }
 

@@ -15,10 +15,26 @@ pub trait Judge: Send + Sync {
     fn judge(&self, text: &str) -> Judgement;
 }
 
+/// Judges a message. One that names something of the indexed folders needs the user's code, whatever else it says.
+pub fn judge(judge: &dyn Judge, knowledge: &dyn Knowledge, text: &str, within: Option<&Path>) -> Judgement {
+    let judgement = judge.judge(text);
+    let named = || {
+        knowledge.names(text, within).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the index could not be asked for names");
+            false
+        })
+    };
+    Judgement { needs_code: judgement.needs_code || named(), ..judgement }
+}
+
 /// Finds passages in the indexed folders.
 pub trait Knowledge: Send + Sync {
     /// The best passages for a query, best first, in the folder `within` if one is given.
     fn search(&self, query: &str, within: Option<&Path>, limit: usize) -> Result<Vec<Hit>, SeamError>;
+
+    /// Whether a text names something of the indexed folders, or of the folder `within` if one is given: a function, a
+    /// type, a file. Cheap enough to be asked of every message.
+    fn names(&self, text: &str, within: Option<&Path>) -> Result<bool, SeamError>;
 
     /// The text of an indexed file, and its folder. `path` is as passages show it, in the folder `within` if one is
     /// given. What indexing leaves out, like secrets, and whatever lies outside cannot be read.
@@ -33,6 +49,10 @@ impl Knowledge for knowledge::Knowledge {
             tracing::debug!(%note, "a search could be better");
         }
         Ok(answer.hits)
+    }
+
+    fn names(&self, text: &str, within: Option<&Path>) -> Result<bool, SeamError> {
+        self.names(text, within).map_err(SeamError::of)
     }
 
     fn read(&self, path: &str, within: Option<&Path>) -> Result<(PathBuf, String), SeamError> {

@@ -40,6 +40,17 @@ pub(crate) fn chroma(app: &App, out: &Out) -> anyhow::Result<Chroma> {
     Chroma::new(url, out.clone(), Patience::default()).context(setting)
 }
 
+/// Deletes the vectors that earlier settings have left on Chroma servers; gives their addresses.
+pub(crate) fn clear_left(app: &App) -> anyhow::Result<Vec<String>> {
+    let (knowledge, out) = (open(app)?, out(app.store()?, false));
+    let mut cleared = Vec::new();
+    for place in knowledge.left_at()? {
+        knowledge.clear_left(&Chroma::new(&place, out.clone(), Patience::default())?)?;
+        cleared.push(place);
+    }
+    Ok(cleared)
+}
+
 /// The way out, which writes into the store; closed where the user is offline.
 pub(crate) fn out(store: Store, offline: bool) -> Out {
     Out::new(offline || PullOptions::from_env().offline, Arc::new(StoreLedger(Arc::new(store))))

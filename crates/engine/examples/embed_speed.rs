@@ -35,8 +35,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         })
         .collect();
     single.sort_by(f64::total_cmp);
+    let shortest = texts.iter().min_by_key(|text| text.len()).ok_or("no texts")?;
     let report = serde_json::json!({
-        "open_s": open, "texts_per_s": texts.len() as f64 / each, "tokens_per_s": tokens.len() as f64 / each,
+        "first": encoder.embed(&[shortest])[0], "open_s": open, "texts_per_s": texts.len() as f64 / each, "tokens_per_s": tokens.len() as f64 / each,
         "single_ms_p50": single[100], "single_ms_p95": single[190],
     });
     #[allow(clippy::print_stdout, reason = "a program's answer")]

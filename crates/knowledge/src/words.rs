@@ -40,6 +40,11 @@ pub fn query_words(text: &str) -> Vec<String> {
     kept
 }
 
+/// Whether a word has several parts of letters, as names in code have and words of prose have not.
+pub(crate) fn is_identifier(word: &str) -> bool {
+    parts(word).iter().filter(|part| part.chars().all(char::is_alphabetic)).count() > 1
+}
+
 fn push(words: &mut Vec<String>, word: String) {
     if word.chars().count() <= LONGEST {
         words.push(word);

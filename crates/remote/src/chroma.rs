@@ -178,7 +178,7 @@ impl VectorStore for Chroma {
     }
 
     fn begin(&self, set: &str) {
-        let name = format!("hone-{set}");
+        let name = name_of(set);
         let mut collection = self.lock();
         if collection.name != name {
             *collection = Collection { name, id: None };
@@ -215,6 +215,24 @@ impl VectorStore for Chroma {
         Ok(())
     }
 
+    fn discard(&self, set: &str) -> Result<(), VectorError> {
+        let name = name_of(set);
+        match self.ask(
+            Method::DELETE,
+            &format!("{COLLECTIONS}/{name}"),
+            None,
+            "vectors to forget, all of them",
+        ) {
+            Ok(_) | Err(Fault::Missing) => {}
+            Err(fault) => return Err(self.failed(fault)),
+        }
+        let mut collection = self.lock();
+        if collection.name == name {
+            collection.id = None;
+        }
+        Ok(())
+    }
+
     fn nearest(&self, query: &[f32], count: usize, root: Option<&str>) -> Result<Vec<Near>, VectorError> {
         let find = || {
             let id = self.find(false)?.ok_or(Fault::Missing)?;
@@ -228,6 +246,11 @@ impl VectorStore for Chroma {
         };
         find().map_err(|fault| self.failed(fault))
     }
+}
+
+/// The collection of a set.
+fn name_of(set: &str) -> String {
+    format!("hone-{set}")
 }
 
 /// Checks results: no more than asked for, ids of passages, nothing twice. What is JSON is a number.

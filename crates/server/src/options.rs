@@ -167,7 +167,7 @@ pub enum ServeError {
         source: io::Error,
     },
     /// The port is taken, or the address is not ours.
-    #[error("cannot listen on {address}: {source}; is another hone running? choose another port with --port")]
+    #[error("cannot listen on {address}; is another hone running? choose another port with --port")]
     Bind {
         /// The address asked for.
         address: SocketAddr,

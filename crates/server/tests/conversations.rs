@@ -37,6 +37,9 @@ impl Knowledge for Rims {
     fn search(&self, _: &str, _: Option<&Path>, _: usize) -> Result<Vec<Hit>, SeamError> {
         Ok(Vec::new())
     }
+    fn names(&self, _: &str, _: Option<&Path>) -> Result<bool, SeamError> {
+        Ok(false)
+    }
     fn read(&self, _: &str, _: Option<&Path>) -> Result<(PathBuf, String), SeamError> {
         Err(SeamError("nothing is indexed".into()))
     }

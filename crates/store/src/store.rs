@@ -240,3 +240,21 @@ impl Drop for Caretaker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No killed process can show the difference, only a power cut (`./test --faults`).
+    #[test]
+    fn a_commit_waits_for_the_disk() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).unwrap();
+        let pragma = |name: &'static str| {
+            store.write(move |on| Ok(on.pragma_query_value(None, name, |row| row.get::<_, i64>(0))?)).unwrap()
+        };
+        assert_eq!(pragma("synchronous"), 2, "FULL");
+        assert_eq!((pragma("fullfsync"), pragma("checkpoint_fullfsync")), (1, 1));
+        assert_eq!((pragma("foreign_keys"), pragma("trusted_schema"), pragma("cell_size_check")), (1, 0, 1));
+    }
+}

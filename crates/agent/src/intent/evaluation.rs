@@ -18,8 +18,8 @@ pub struct Evaluation {
     pub needs_code_accuracy: f64,
     /// Milliseconds a message, embedding included: median.
     pub ms_p50: f64,
-    /// The 95th percentile.
-    pub ms_p95: f64,
+    /// The 99th percentile.
+    pub ms_p99: f64,
 }
 
 /// Judges every one of `examples`.
@@ -41,6 +41,6 @@ pub fn evaluate(classifier: &Classifier, examples: &[Example]) -> Result<Evaluat
         confusion,
         needs_code_accuracy: local as f64 / count as f64,
         ms_p50: at(50).unwrap_or_default(),
-        ms_p95: at(95).unwrap_or_default(),
+        ms_p99: at(99).unwrap_or_default(),
     })
 }

@@ -68,7 +68,7 @@ fn shape(text: &str, lower: &str, words: &[String], first: &str) -> [f32; 22] {
     let padded = format!(" {lower} ");
     let spaced = padded.replace(',', " ");
     let ours = words.windows(2).any(|pair| {
-        matches!(pair[0].as_str(), "our" | "this" | "the")
+        matches!(pair[0].as_str(), "our" | "my" | "this" | "the")
             && "repo repository project codebase code app service server backend frontend module"
                 .split(' ')
                 .any(|w| w == pair[1])

@@ -32,6 +32,9 @@ impl Knowledge for Rims {
         self.queries.lock().unwrap().push(format!("code: {query}"));
         Ok(self.hits.iter().take(limit).cloned().collect())
     }
+    fn names(&self, text: &str, within: Option<&Path>) -> Result<bool, SeamError> {
+        self.index.as_ref().map_or(Ok(false), |index| Knowledge::names(&**index, text, within))
+    }
     fn read(&self, path: &str, within: Option<&Path>) -> Result<(PathBuf, String), SeamError> {
         let index = self.index.as_ref().ok_or_else(|| SeamError("nothing is indexed".into()))?;
         Knowledge::read(&**index, path, within)

@@ -6,6 +6,7 @@ use crate::output::{print, print_json, table};
 use crate::progress::Stages;
 use crate::{interrupt, knowing};
 use anyhow::bail;
+use knowledge::Knowledge;
 use knowledge::index::{Options, Progress, Report};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -48,6 +49,7 @@ fn add(app: &App, flags: &IndexAdd) -> anyhow::Result<ExitCode> {
     if let Some(note) = app.embedding.missing().filter(|_| !app.quiet) {
         eprintln!("{note}");
     }
+    tell_left(app, &knowledge)?;
     Ok(if report.stopped { ExitCode::from(130) } else { ExitCode::SUCCESS }) // 128 + SIGINT
 }
 
@@ -70,6 +72,7 @@ fn summary(report: &Report) -> String {
 
 fn status(app: &App, flags: &IndexStatus) -> anyhow::Result<ExitCode> {
     let knowledge = knowing::open(app)?;
+    tell_left(app, &knowledge)?;
     let mut roots = knowledge.roots()?;
     if let Some(path) = &flags.path {
         let Some(root) = knowledge.root_of(path)? else {
@@ -100,9 +103,28 @@ fn status(app: &App, flags: &IndexStatus) -> anyhow::Result<ExitCode> {
 }
 
 fn remove(app: &App, flags: &IndexRm) -> anyhow::Result<ExitCode> {
-    knowing::open(app)?.remove(&flags.path)?;
+    let said = match &flags.path {
+        Some(path) => {
+            knowing::open(app)?.remove(path)?;
+            format!("{} is no longer indexed.", path.display())
+        }
+        None => match knowing::clear_left(app)?.as_slice() {
+            [] => "Nothing is left elsewhere.".to_owned(),
+            places => format!("The vectors at {} are deleted.", places.join(", ")),
+        },
+    };
     if !app.quiet {
-        eprintln!("{} is no longer indexed.", flags.path.display());
+        eprintln!("{said}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says where vectors are that nobody uses any more.
+fn tell_left(app: &App, knowledge: &Knowledge) -> anyhow::Result<()> {
+    for place in knowledge.left_at()?.iter().filter(|_| !app.quiet) {
+        eprintln!(
+            "Vectors of earlier settings are still at {place}: `hone index rm --elsewhere` deletes them there."
+        );
+    }
+    Ok(())
 }

@@ -26,14 +26,15 @@ struct Line<'a> {
 pub(crate) fn run(app: &App, flags: &flags::Intent) -> anyhow::Result<ExitCode> {
     let store = Store::open(&app.home)?;
     let mut classifier = crate::intent::classifier(app, &store)?;
+    let knowledge = crate::knowing::open(app)?;
     let judge = |classifier: &agent::intent::Classifier, text: &str| -> anyhow::Result<()> {
         let found = classifier.judge(text)?;
-        let line =
-            Line { text, intent: found.intent, confidence: found.confidence, needs_code: found.needs_code };
+        let needs_code = found.needs_code || knowledge.names(text, None)?;
+        let line = Line { text, intent: found.intent, confidence: found.confidence, needs_code };
         if flags.json {
             print(&(serde_json::to_string(&line)? + "\n"))?;
         } else {
-            let code = if found.needs_code { ", with your code" } else { "" };
+            let code = if needs_code { ", with your code" } else { "" };
             let shown =
                 if flags.file.is_some() { format!("  {}", output::harmless(text)) } else { String::new() };
             print(&format!("{:6} {:3.0} %{code}{shown}\n", found.intent.name(), found.confidence * 100.0))?;

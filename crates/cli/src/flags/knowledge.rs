@@ -52,8 +52,11 @@ pub(crate) struct IndexStatus {
 #[derive(Debug, Args)]
 pub(crate) struct IndexRm {
     /// The folder; it need not be there any more
-    #[arg(value_name = "PATH")]
-    pub(crate) path: PathBuf,
+    #[arg(value_name = "PATH", required_unless_present = "elsewhere")]
+    pub(crate) path: Option<PathBuf>,
+    /// Delete the vectors that earlier settings have left on a Chroma server
+    #[arg(long, conflicts_with = "path")]
+    pub(crate) elsewhere: bool,
 }
 
 #[derive(Debug, Args)]

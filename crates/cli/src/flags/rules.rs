@@ -1,6 +1,7 @@
 //! The words after `hone remember` and `hone rules`.
 
 use clap::{Args, Subcommand};
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -24,9 +25,9 @@ pub(crate) struct Remember {
 /// Where a rule holds.
 #[derive(Debug, Args)]
 pub(crate) struct ScopeFlags {
-    /// Only in the project that this folder belongs to
-    #[arg(long)]
-    pub(crate) project: bool,
+    /// Only in the project that this folder belongs to [default: the current one]
+    #[arg(long, value_name = "PATH", num_args = 0..=1)]
+    pub(crate) project: Option<Option<PathBuf>>,
     /// Only for files like this: '*.py', 'src/**/*.ts'
     #[arg(long, value_name = "PATTERN")]
     pub(crate) files: Option<String>,

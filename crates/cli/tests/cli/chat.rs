@@ -74,6 +74,16 @@ fn without_a_model_it_says_what_to_pull() {
 }
 
 #[test]
+fn a_rule_is_taught_without_a_model() {
+    let hone = Hone::new();
+    let said = hone.ok(&["chat", "-p", "remember: Always use TypeScript"]);
+    assert!(said.starts_with("Remembered, as rule ") && said.contains("Always use TypeScript"), "{said}");
+    let again = hone.run_with_input(&["chat", "--json"], "remember: always use TypeScript\n");
+    assert!(again.code == Some(0) && again.stdout.contains("I know this already"), "{again:?}");
+    assert_eq!(hone.json(&["rules", "list", "--json"])["rules"].as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn a_model_that_is_none_is_an_error() {
     let hone = Hone::new();
     let page = hone.folder.path().join("page.gguf");

@@ -50,6 +50,20 @@ fn messages_are_judged_one_a_line() {
 }
 
 #[test]
+fn a_name_of_the_indexed_code_needs_code() {
+    let Some(hone) = with_embedding() else { return };
+    let project = hone.folder.path().join("shop");
+    std::fs::create_dir(&project).unwrap();
+    std::fs::write(project.join("tariff.py"), "def zebra_tariff(days):\n    return days * 7\n").unwrap();
+    let needs = |text: &str| hone.json(&["intent", text, "--json"])["needs_code"].as_bool().unwrap();
+    let about = "What is zebra_tariff?";
+    assert!(!needs(about), "nothing is indexed yet");
+    hone.ok(&["index", "add", "shop"]);
+    assert!(needs(about));
+    assert!(!needs("What is giraffe_tariff?"));
+}
+
+#[test]
 fn a_correction_stays() {
     let Some(hone) = with_embedding() else { return };
     let text = "write me something nice about my garden";

@@ -20,6 +20,21 @@ fn a_rule_is_taught_once() {
 }
 
 #[test]
+fn a_project_can_be_named() {
+    let hone = Hone::new();
+    let shop = hone.folder.path().join("shop");
+    fs::create_dir_all(shop.join("src")).unwrap();
+    fs::create_dir(shop.join(".git")).unwrap();
+    hone.ok(&["remember", "Use tabs", "--project", "shop/src"]);
+    let rule = &hone.json(&["rules", "list", "--json"])["rules"][0];
+    let (text, project) = (rule["text"].as_str(), rule["project"].as_str().unwrap());
+    assert_eq!((text, std::path::Path::new(project)), (Some("Use tabs"), &*shop.canonicalize().unwrap()));
+    let said = hone.fails(2, &["remember", "x", "--project", "Use tabs"]);
+    assert!(said.contains("there is no such folder"), "{said}");
+    assert!(hone.fails(2, &["remember", "--project", "Use tabs"]).contains("<TEXT>"));
+}
+
+#[test]
 fn the_newer_rule_wins_where_the_user_says_so() {
     let hone = Hone::new();
     hone.ok(&["remember", "Use tabs"]);

@@ -25,6 +25,7 @@ impl Knowledge {
             self.index.begin_vectors()?;
         }
         self.clear_gone()?;
+        self.clear_left(&*semantic.vectors)?;
         let total = self.index.without_vector(Some(report.root))?;
         let mut after = 0;
         loop {

@@ -10,6 +10,7 @@ use crate::embed::{EmbedError, Embedder};
 use crate::passage::Passage;
 use crate::vectors::{Local, VectorError, VectorStore};
 use crate::walk::{Reason, Root, RootError};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::index::{Index, IndexError, RootRow};
@@ -69,7 +70,7 @@ impl Knowledge {
 
     fn with(index: Arc<Index>, semantic: Option<Semantic>) -> Result<Knowledge, KnowledgeError> {
         if let Some(Semantic { embedder, vectors }) = &semantic {
-            index.use_embedder(&format!("{} in {}", embedder.id(), vectors.place()))?;
+            index.use_embedder(embedder.id(), &vectors.place())?;
         }
         Ok(Knowledge { index, semantic })
     }
@@ -98,9 +99,30 @@ impl Knowledge {
 
     /// Takes a folder out of the index. The folder itself need not be there any more.
     pub fn remove(&self, folder: &Path) -> Result<(), KnowledgeError> {
-        let root = self.root_at(folder)?.ok_or_else(|| KnowledgeError::NotIndexed(folder.to_path_buf()))?;
-        self.index.remove_root(root.id)?;
-        self.clear_gone()
+        let root = self.id_of(folder)?;
+        self.index.remove_root(root)?;
+        match &self.semantic {
+            Some(semantic) if self.index.root_ids()?.is_empty() => {
+                semantic.vectors.discard(&self.index.vector_set()?)?;
+                Ok(self.index.begin_vectors()?)
+            }
+            _ => self.clear_gone(),
+        }
+    }
+
+    /// Places elsewhere that may still keep vectors of this index, because the model or the settings were others.
+    pub fn left_at(&self) -> Result<BTreeSet<String>, KnowledgeError> {
+        Ok(self.index.left()?.into_iter().map(|(_, place)| place).collect())
+    }
+
+    /// Deletes what was left at the place of this store.
+    pub fn clear_left(&self, vectors: &dyn VectorStore) -> Result<(), KnowledgeError> {
+        let place = vectors.place();
+        for (set, _) in self.index.left()?.into_iter().filter(|(_, left_at)| *left_at == place) {
+            vectors.discard(&set)?;
+            self.index.forget_left(&set)?;
+        }
+        Ok(())
     }
 
     /// The indexed folders.
@@ -110,16 +132,25 @@ impl Knowledge {
 
     /// The passages of a file of an indexed folder, by line; none where the file is not in the index.
     pub fn passages_of(&self, folder: &Path, file: &str) -> Result<Vec<Passage>, KnowledgeError> {
-        let root = self.root_at(folder)?.ok_or_else(|| KnowledgeError::NotIndexed(folder.to_path_buf()))?;
-        let rows = self.index.passages_of(root.id, Some(file))?;
+        let rows = self.index.passages_of(self.id_of(folder)?, Some(file))?;
         Ok(rows.into_iter().map(Passage::from).collect())
     }
 
-    /// The innermost indexed folder that holds a path.
+    /// The innermost indexed folder that holds a path, with its counts.
     pub fn root_of(&self, path: &Path) -> Result<Option<RootRow>, KnowledgeError> {
-        let path = resolved(path);
-        let holding = self.index.roots()?.into_iter().filter(|root| path.starts_with(&root.path));
-        Ok(holding.max_by_key(|root| root.path.len()))
+        let Some((id, _)) = self.folder_of(path)? else { return Ok(None) };
+        Ok(self.index.roots()?.into_iter().find(|root| root.id == id))
+    }
+
+    /// Id and path of the innermost indexed folder that holds a path. Nothing is counted, unlike in [`Knowledge::roots`].
+    pub(crate) fn folder_of(&self, path: &Path) -> Result<Option<(i64, String)>, KnowledgeError> {
+        self.innermost(&resolved(path))
+    }
+
+    fn innermost(&self, path: &Path) -> Result<Option<(i64, String)>, KnowledgeError> {
+        let roots = self.index.root_ids()?.into_iter();
+        let holding = roots.filter(|(root, _)| path.starts_with(root)).max_by_key(|(root, _)| root.len());
+        Ok(holding.map(|(root, id)| (id, root)))
     }
 
     /// Reads a file of an indexed folder, by its whole path or relative to `project`. What indexing leaves out cannot
@@ -128,9 +159,8 @@ impl Knowledge {
         let outside = || KnowledgeError::NotIndexed(path.to_path_buf());
         let whole = project.map_or_else(|| path.to_path_buf(), |project| resolved(project).join(path));
         // The name is judged as it is given, its parts `..` included: the root's handle decides what it leads to.
-        let roots = self.index.roots()?.into_iter();
-        let root = roots.filter(|root| whole.starts_with(&root.path)).max_by_key(|root| root.path.len());
-        let root = Root::open(Path::new(&root.ok_or_else(outside)?.path))?;
+        let (_, root) = self.innermost(&whole)?.ok_or_else(outside)?;
+        let root = Root::open(Path::new(&root))?;
         let relative = whole.strip_prefix(root.path()).ok().and_then(Path::to_str).ok_or_else(outside)?;
         let not_read = |reason| KnowledgeError::NotRead(path.to_path_buf(), reason);
         if !root.is_open(relative) {
@@ -139,9 +169,9 @@ impl Knowledge {
         root.read(relative).map_err(not_read)
     }
 
-    fn root_at(&self, folder: &Path) -> Result<Option<RootRow>, KnowledgeError> {
-        let path = resolved(folder);
-        Ok(self.index.roots()?.into_iter().find(|root| Path::new(&root.path) == path))
+    fn id_of(&self, folder: &Path) -> Result<i64, KnowledgeError> {
+        let id = resolved(folder).to_str().map(|path| self.index.root(path)).transpose()?.flatten();
+        id.ok_or_else(|| KnowledgeError::NotIndexed(folder.to_path_buf()))
     }
 }
 

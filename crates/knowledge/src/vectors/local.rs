@@ -5,7 +5,7 @@ use super::{Entry, Near, VectorError, VectorStore};
 use half::f16;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use store::index::{Index, IndexError};
+use store::index::{HERE, Index, IndexError};
 
 /// How many more candidates than asked for are scored exactly, and at least how many.
 const WIDER: usize = 4;
@@ -61,7 +61,7 @@ impl Local {
 
 impl VectorStore for Local {
     fn place(&self) -> String {
-        "here".into()
+        HERE.into()
     }
 
     fn begin(&self, _: &str) {} // an index has one set, and it is here
@@ -77,6 +77,10 @@ impl VectorStore for Local {
 
     fn remove(&self, _: &[i64]) -> Result<(), VectorError> {
         Ok(()) // rows go with their passages
+    }
+
+    fn discard(&self, _: &str) -> Result<(), VectorError> {
+        Ok(()) // the same
     }
 
     fn nearest(&self, query: &[f32], count: usize, root: Option<&str>) -> Result<Vec<Near>, VectorError> {

@@ -29,7 +29,7 @@ pub struct Near {
 
 /// Keeps vectors by id, and finds the nearest ones.
 pub trait VectorStore: Send + Sync {
-    /// Where it keeps them: `here`, or an address. Vectors of another place are not looked for.
+    /// Where it keeps them: `HERE`, or an address. Vectors of another place are not looked for.
     fn place(&self) -> String;
 
     /// From now on everything is about the set of vectors with this name. Another set is of another index, or begun
@@ -44,6 +44,9 @@ pub trait VectorStore: Send + Sync {
 
     /// Forgets vectors. Ids that are not there are no error.
     fn remove(&self, ids: &[i64]) -> Result<(), VectorError>;
+
+    /// Deletes the set of this name, whichever set it is about. One that is not there is no error.
+    fn discard(&self, set: &str) -> Result<(), VectorError>;
 
     /// The nearest vectors, nearest first; of one folder if it is given.
     fn nearest(&self, query: &[f32], count: usize, root: Option<&str>) -> Result<Vec<Near>, VectorError>;

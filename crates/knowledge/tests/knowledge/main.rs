@@ -9,6 +9,7 @@ mod confinement;
 mod index;
 #[cfg(unix)]
 mod kill;
+mod names;
 mod search;
 mod walk;
 mod watch;

@@ -71,6 +71,25 @@ fn each_way_finds_by_itself() {
 }
 
 #[test]
+fn what_a_question_names_comes_first() {
+    let fixture = Fixture::new(&FILES);
+    // Many words of the question, often, and nothing of that name.
+    let talk = "# Delays\n\nWhat does the backoff delay do? The backoff delay of a backoff is a delay.\n";
+    fixture.write("docs/delays.md", talk.repeat(3));
+    let embedder = Hashed::new("one");
+    let knowledge = fixture.with(&embedder);
+    add(&knowledge, &fixture.root());
+    for (question, path) in [
+        ("What does backoff_delay do? Is the delay a backoff delay?", "src/net/retry.rs"),
+        ("What about the backoff delay in parse.py?", "src/parse.py"),
+    ] {
+        let hits = knowledge.search(&Query::new(question, 2)).unwrap().hits;
+        assert_eq!(hits[0].passage.path, path, "{question}");
+        assert_eq!((hits[0].why.words, hits.len()), (Some(1), 2));
+    }
+}
+
+#[test]
 fn a_model_that_fails_leaves_the_words() {
     let fixture = Fixture::new(&FILES);
     let embedder = Hashed::new("one");

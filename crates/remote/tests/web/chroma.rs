@@ -12,8 +12,8 @@ use remote::{Chroma, MemoryLedger, Out};
 use serde_json::{Value, json as value};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -136,6 +136,29 @@ fn play(base: &str) {
     assert_eq!(found(&again, "number xxx", Some(&many)).len(), 5);
     again.remove(&many).unwrap();
     assert_eq!(found(&again, "number", None).len(), 2);
+
+    // Its vectors are left there when they are kept here from now on, until they are cleared; a stranger's stay.
+    let file = project.folder.path().join("chroma.db");
+    assert!(again.left_at().unwrap().is_empty());
+    drop(again);
+    let local = Knowledge::open(&file, Some(Arc::new(Letters))).unwrap();
+    let chroma = Chroma::new(base, out().0, patience()).unwrap();
+    assert_eq!(local.left_at().unwrap().into_iter().collect::<Vec<_>>(), [chroma.place()]);
+    assert_eq!(add(&local, &project.root()), 2);
+    local.clear_left(&chroma).unwrap();
+    assert!(local.left_at().unwrap().is_empty());
+    // The other way they are sent anew. A second change finds the left ones and takes them out by itself.
+    drop(local);
+    let there = project.on(base);
+    assert_eq!(add(&there, &project.root()), 2);
+    drop((there, Knowledge::open(&file, Some(Arc::new(Letters))).unwrap()));
+    let there = project.on(base);
+    assert_eq!(there.left_at().unwrap().len(), 1);
+    assert_eq!(add(&there, &project.root()), 2);
+    assert!(there.left_at().unwrap().is_empty());
+    // The last folder takes the collection with it.
+    there.remove(&project.root()).unwrap();
+    strange.remove(&stranger.root()).unwrap();
 }
 
 const COLLECTIONS: &str = "/api/v2/tenants/default_tenant/databases/default_database/collections";
@@ -162,9 +185,14 @@ fn answer(kept: &mut Kept, asked: &Asked) -> Option<Answer> {
     let body: Value = serde_json::from_str(&asked.body).unwrap_or_default();
     match (method, &rest[..]) {
         ("GET", [name]) => kept.iter().find(|(_, (known, _))| known == name).map(described),
+        ("DELETE", [name]) => {
+            let id = kept.iter().find(|(_, (known, _))| known == name)?.0.clone();
+            kept.remove(&id).map(|_| json(200, "{}"))
+        }
         ("POST", []) => {
             assert_eq!(body["configuration"]["hnsw"]["space"], "cosine");
-            let id = format!("00000000-0000-4000-8000-{:012}", kept.len());
+            let next = kept.last_key_value().map_or(0, |(id, _)| id[24..].parse::<u64>().unwrap() + 1);
+            let id = format!("00000000-0000-4000-8000-{next:012}");
             kept.insert(id.clone(), (body["name"].as_str()?.to_owned(), BTreeMap::new()));
             kept.get_key_value(&id).map(described)
         }
@@ -206,6 +234,7 @@ fn it_keeps_and_finds_what_the_index_itself_would() {
     let kept = Arc::default();
     let server = fake(&kept);
     play(&server.base());
+    assert!(kept.lock().unwrap().is_empty(), "no collection is left behind");
     let asked = server.asked();
     let sent: String = asked.iter().map(|asked| asked.body.as_str()).collect();
     assert!(!sent.contains("zebra") && !sent.contains("a.txt"), "neither texts nor names of files are sent");
@@ -337,6 +366,16 @@ impl Drop for Real {
     }
 }
 
+/// What a real server says of its collections.
+fn collections(base: &str) -> Value {
+    let host = base.strip_prefix("http://").unwrap();
+    let mut server = TcpStream::connect(host).unwrap();
+    write!(server, "GET {COLLECTIONS} HTTP/1.0\r\nHost: {host}\r\n\r\n").unwrap();
+    let mut reply = String::new();
+    server.read_to_string(&mut reply).unwrap();
+    serde_json::from_str(reply.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
 #[test]
 #[ignore = "./test --peers runs it"]
 fn a_real_server_does_the_same() {
@@ -346,6 +385,7 @@ fn a_real_server_does_the_same() {
     let data = tempfile::tempdir().unwrap();
     let (real, base) = Real::start(&program, data.path());
     play(&base);
+    assert_eq!(collections(&base), Value::Array(vec![]), "no collection is left behind");
     drop(real);
     // What was kept is there after a restart; what was never there is told.
     let project = Project::new(&[("a.txt", "apples and pears\n")]);

@@ -293,7 +293,7 @@ fn the_store_keeps_what_went_out_and_no_query() {
         let row = store.outgoing().list(1).unwrap().remove(0);
         assert_eq!(row.status, status, "{row:?}");
         assert!(row.error.as_ref().is_some_and(|error| error.contains(why)), "{row:?}");
-        assert!(row.millis < 5000 && (row.millis >= 300 || why.is_empty() || status.is_some()), "{row:?}");
+        assert!(row.millis > 0 || why.is_empty() || status.is_some(), "{row:?}");
     }
     assert_eq!(store.outgoing().charged("tavily").unwrap(), 1.0);
 }

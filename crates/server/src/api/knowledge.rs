@@ -181,7 +181,7 @@ pub(crate) async fn correct(
             tracing::error!("{error}");
             ApiError::internal()
         })?;
-        Ok(brain.judge.judge(&new.text))
+        Ok(agent::seam::judge(&*brain.judge, &*brain.knowledge, &new.text, None))
     };
     let now = shared.with_store(correct).await?;
     Ok(Json(IntentObject { intent: now.intent, confidence: now.confidence, needs_code: now.needs_code }))

@@ -15,6 +15,7 @@ pub use roots::RootRow;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+pub use vectors::HERE;
 
 /// The open index. Reading does not wait for writing; there is one writer at a time.
 pub struct Index {

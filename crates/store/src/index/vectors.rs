@@ -5,6 +5,9 @@ use super::{Index, IndexError, PassageRow};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::sync::PoisonError;
 
+/// The place of vectors that are in the index itself.
+pub const HERE: &str = "here";
+
 /// A name that no other set has.
 const NEW_SET: &str = "VALUES ('vectors', lower(hex(randomblob(8))))";
 
@@ -16,15 +19,24 @@ fn begin_anew(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 impl Index {
-    /// Says which embedder's vectors are kept here, and where. Those of another are forgotten.
-    pub fn use_embedder(&self, id: &str) -> Result<(), IndexError> {
+    /// Says which embedder's vectors are used, and where they are kept: [`HERE`], or an address. Those of another are
+    /// forgotten; where they are elsewhere, that is noted in [`Index::left`].
+    pub fn use_embedder(&self, embedder: &str, place: &str) -> Result<(), IndexError> {
+        let id = format!("{embedder} in {place}");
         let mut writer = self.writer();
         let sql = "SELECT value FROM meta WHERE key = 'embedder'";
         let known: Option<String> = writer.query_row(sql, [], |row| row.get(0)).optional()?;
-        if known.as_deref() == Some(id) {
+        if known.as_ref() == Some(&id) {
             return Ok(());
         }
         let transaction = writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        if let Some((_, before)) = known.as_deref().and_then(|known| known.rsplit_once(" in "))
+            && before != HERE
+        {
+            let sql =
+                "INSERT OR REPLACE INTO meta SELECT 'left ' || value, ? FROM meta WHERE key = 'vectors'";
+            transaction.execute(sql, [before])?;
+        }
         begin_anew(&transaction)?;
         transaction.execute("INSERT OR REPLACE INTO meta VALUES ('embedder', ?)", [id])?;
         Ok(transaction.commit()?)
@@ -48,6 +60,21 @@ impl Index {
         let writer = self.writer();
         writer.execute(&format!("INSERT OR IGNORE INTO meta {NEW_SET}"), [])?;
         Ok(writer.query_row(sql, [], |row| row.get(0))?)
+    }
+
+    /// Sets of vectors that are no longer used and may still be kept elsewhere: name and place.
+    pub fn left(&self) -> Result<Vec<(String, String)>, IndexError> {
+        let reader = self.reader();
+        let mut statement = reader
+            .prepare_cached("SELECT substr(key, 6), value FROM meta WHERE key LIKE 'left %' ORDER BY key")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Forgets that this set was left, once it is gone.
+    pub fn forget_left(&self, set: &str) -> Result<(), IndexError> {
+        self.writer().execute("DELETE FROM meta WHERE key = 'left ' || ?", [set])?;
+        Ok(())
     }
 
     /// How many passages have no vector; of one root if it is given.

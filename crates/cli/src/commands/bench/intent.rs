@@ -29,12 +29,12 @@ fn as_text(found: &Evaluation, training: f64) -> String {
     }
     format!(
         "{}\n{:.1} % of {} held-out messages are judged right; whether code is needed: {:.1} %\n\
-         {:.2} ms a message (median; {:.2} ms for 95 %), embedding included; opened and trained in {training:.2} s\n",
+         {:.2} ms a message (median; {:.2} ms for 99 %), embedding included; opened and trained in {training:.2} s\n",
         table(&rows),
         found.accuracy * 100.0,
         found.messages,
         found.needs_code_accuracy * 100.0,
         found.ms_p50,
-        found.ms_p95,
+        found.ms_p99,
     )
 }

@@ -11,6 +11,7 @@ use crate::config::App;
 use crate::flags::Chat;
 use crate::output::Usage;
 use crate::{adapters, interrupt, loading};
+use agent::taught::{Taught, taught};
 use anyhow::bail;
 use engine::adapter::Loaded;
 use engine::text::Message;
@@ -21,20 +22,27 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 pub(crate) fn run(app: &App, flags: &Chat) -> anyhow::Result<ExitCode> {
+    let typed = flags.prompt.is_none() && stdin().is_terminal();
+    if typed && flags.json {
+        bail!(Usage("--json needs -p TEXT, or a prompt on standard input".into()));
+    }
+    let prompt = if typed { None } else { Some(prompt(flags.prompt.as_deref())?) };
+    if let Some(prompt) = &prompt
+        && matches!(taught(prompt), Taught::Rule(_))
+    {
+        return once::remember(app, prompt, flags.json);
+    }
     let chosen = loading::choose(app, flags.model.model.as_deref())?;
     interrupt::install()?;
     let loading = start_loading(&chosen, loading::options(app, &flags.model));
     let mut setting = Setting::new(app, flags);
     setting.adapter = adapters::choose(app, &chosen, flags.adapter.as_deref())?;
-    if flags.prompt.is_none() && stdin().is_terminal() {
-        if flags.json {
-            bail!(Usage("--json needs -p TEXT, or a prompt on standard input".into()));
+    match prompt {
+        Some(prompt) => once::run(app, &prompt, &chosen.name, loading, setting, flags.json),
+        None => {
+            let record = if flags.no_save { None } else { Some(record::Record::new(app.store()?)) };
+            talk::run(app, chosen, loading, setting, record)
         }
-        let record = if flags.no_save { None } else { Some(record::Record::new(app.store()?)) };
-        talk::run(app, chosen, loading, setting, record)
-    } else {
-        let prompt = prompt(flags.prompt.as_deref())?;
-        once::run(app, &prompt, &chosen.name, loading, setting, flags.json)
     }
 }
 

@@ -10,6 +10,16 @@ use std::io::{IsTerminal, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
 
+/// Takes down a rule that the prompt teaches in so many words, and says what became of it. No model is needed.
+pub(super) fn remember(app: &App, prompt: &str, json: bool) -> anyhow::Result<ExitCode> {
+    let said = Rules::open(app)?.take(prompt)?.unwrap_or_default();
+    match json {
+        true => output::print_json(&serde_json::json!({ "text": said, "model": null }))?,
+        false => output::print(&format!("{}\n", output::harmless(&said)))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 pub(super) fn run(
     app: &App,
     prompt: &str,
@@ -19,13 +29,7 @@ pub(super) fn run(
     json: bool,
 ) -> anyhow::Result<ExitCode> {
     let mut rules = Rules::open(app)?;
-    if let Some(said) = rules.take(prompt)? {
-        match json {
-            true => output::print_json(&serde_json::json!({ "text": said, "model": null }))?,
-            false => output::print(&format!("{}\n", output::harmless(&said)))?,
-        }
-        return Ok(ExitCode::SUCCESS);
-    }
+    rules.take(prompt)?; // preferences are offered
     let engine = wait(loading)?;
     let chosen = rules.choose(prompt, &engine)?;
     setting.rules = chosen.text;

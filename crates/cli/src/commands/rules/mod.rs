@@ -58,9 +58,16 @@ fn said(rule: &Rule, word: &str, json: bool) -> anyhow::Result<()> {
 
 /// What `--project` and `--files` say.
 pub(crate) fn scope(flags: &ScopeFlags) -> anyhow::Result<Scope> {
-    let project = match flags.project {
-        true => Some(project()?.context("this folder belongs to no project")?),
-        false => None,
+    let project = match &flags.project {
+        None => None,
+        Some(None) => Some(project()?.context("this folder belongs to no project")?),
+        Some(Some(path)) => {
+            let wrong = |why: String| Usage(format!("--project {}: {why}", path.display()));
+            let folder = path.canonicalize().ok().filter(|folder| folder.is_dir());
+            let folder =
+                folder.ok_or_else(|| wrong("there is no such folder; the rule goes before it".into()))?;
+            Some(project_of(&folder).ok_or_else(|| wrong("this folder belongs to no project".into()))?)
+        }
     };
     if let Some(pattern) = &flags.files {
         knowledge::rules::check_pattern(pattern).map_err(|why| Usage(format!("--files {pattern}: {why}")))?;
@@ -69,14 +76,18 @@ pub(crate) fn scope(flags: &ScopeFlags) -> anyhow::Result<Scope> {
     Ok(Scope { project, files: flags.files.clone() })
 }
 
-/// The project that the current folder belongs to: the nearest one with `.git` or `.hone`, or the folder itself.
+/// The project that the current folder belongs to.
 pub(crate) fn project() -> anyhow::Result<Option<PathBuf>> {
-    let here = std::env::current_dir()?;
+    Ok(project_of(&std::env::current_dir()?))
+}
+
+/// The nearest folder with `.git` or `.hone`, or the folder itself; none where that is the user's own or `/`.
+fn project_of(here: &Path) -> Option<PathBuf> {
     let home = std::env::home_dir();
     let is_project = |folder: &&Path| {
         let own = home.as_deref() == Some(*folder); // ~/.hone is no project
         !own && (folder.join(".git").exists() || folder.join(".hone").is_dir())
     };
-    let found = here.ancestors().find(is_project).unwrap_or(&here);
-    Ok(Some(found.to_path_buf()).filter(|folder| folder.parent().is_some() && home.as_ref() != Some(folder)))
+    let found = here.ancestors().find(is_project).unwrap_or(here);
+    Some(found.to_path_buf()).filter(|folder| folder.parent().is_some() && home.as_ref() != Some(folder))
 }
