@@ -70,6 +70,7 @@ pub(crate) fn run(app: &App, flags: &Demo) -> anyhow::Result<ExitCode> {
         store: Some(&store),
         deployed: None,
         rules: Vec::new(),
+        held_out: Vec::new(),
         options: Options {
             name: "house-style".into(),
             size: Size::SMALL,
