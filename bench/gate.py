@@ -33,11 +33,13 @@ def main() -> None:
     options.add_argument("--first-seed", type=int, default=0)
     options.add_argument("--threads", type=int, default=os.cpu_count())
     options.add_argument("--steps", type=int, help="of a training; by the number of examples where it is left out")
+    options.add_argument("--anchor", type=float, help="weight of the replay; as a cycle has it where it is left out")
     options.add_argument("--check", action="store_true")
     options.add_argument("--no-record", action="store_true")
     asked = options.parse_args()
     command = [asked.hone, "bench", "--gate", str(asked.seeds), "--out", asked.out, "--kinds", asked.kinds]
     command += ["--first-seed", str(asked.first_seed), *(["--steps", str(asked.steps)] if asked.steps else [])]
+    command += ["--anchor", str(asked.anchor)] if asked.anchor else []
     machine = ["--model", asked.model, "--threads", str(asked.threads), "--json"]
     output = subprocess.run([*command, *machine], check=True, stdout=subprocess.PIPE).stdout
     trials = json.loads(output)

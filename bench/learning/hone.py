@@ -18,7 +18,7 @@ class Failed(Exception):
 def steps(rows: int) -> int:
     """Steps of the recipe, four examples each."""
     epochs = 4 if rows <= 50 else 3 if rows <= 200 else 2
-    return min(200, max(60, epochs * -(-rows // 4)))
+    return min(200, max(40, epochs * -(-rows // 4)))
 
 
 class Hone:

@@ -260,6 +260,9 @@ pub(crate) struct Bench {
     /// With --gate: steps of a training [default: as the number of examples asks for]
     #[arg(long, value_name = "N", requires = "gate")]
     pub(crate) steps: Option<u64>,
+    /// With --gate: what the divergence from the model's own answers is multiplied with in training [default: as in a cycle]
+    #[arg(long, value_name = "X", requires = "gate")]
+    pub(crate) anchor: Option<f32>,
     /// With --train: tokens of a sequence
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(2..))]
     pub(crate) seq: u32,

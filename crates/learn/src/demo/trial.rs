@@ -2,7 +2,7 @@
 
 use super::{conversations, example};
 use crate::adapters::Base;
-use crate::cycle::{self, CycleError, Divided, Example, State, divide};
+use crate::cycle::{self, CycleError, Divided, Example, State, divide, gentler};
 use crate::dataset::Message;
 use crate::gate::{
     Before, Candidate, Check, Checker, Decision, Evidence, Held, Judge, Known, Margins, RuleProbes, Sets,
@@ -86,6 +86,8 @@ pub struct Trials<'a> {
     pub examples: usize,
     /// Steps of a training; by the number of examples, where it is left out.
     pub steps: Option<u64>,
+    /// What the divergence of the replay is multiplied with; as a cycle has it, where it is left out.
+    pub anchor: Option<f32>,
     /// What was measured of the base.
     pub known: RefCell<Known>,
     /// The last good candidate: what a null candidate is compared with.
@@ -104,7 +106,6 @@ impl Trials<'_> {
     pub fn run(&self, kind: Kind, seed: u64, turn: &mut dyn Turn) -> Result<Trial, CycleError> {
         let divided = self.divided(seed);
         let sets = self.sets(&divided, kind)?;
-        let began = Instant::now();
         let before = match kind {
             Kind::Null => {
                 let good = self.good(&divided, seed, turn)?;
@@ -114,31 +115,43 @@ impl Trials<'_> {
             }
             _ => None,
         };
-        let good = match kind {
-            Kind::Good => self.good(&divided, seed, turn)?,
-            _ => {
-                let (train, recipe) = candidate(kind, &divided, self.recipe(&divided, seed));
-                let (adapter, losses) = self.train(&train, recipe, turn)?;
-                Good { seed, adapter: Loaded::new("candidate", adapter), losses }
+        let mut base = self.known.borrow_mut();
+        let (mut tried, mut other, mut seconds) = (Vec::new(), Known::default(), (0.0, 0.0));
+        // As in a cycle: what changes too much is tried once more, gently.
+        let judgement = loop {
+            let began = Instant::now();
+            let trained = match (kind, tried.is_empty()) {
+                (Kind::Good, true) => self.good(&divided, seed, turn)?,
+                (_, first) => {
+                    let (train, recipe) = candidate(kind, &divided, self.recipe(&divided, seed));
+                    let recipe = if first { recipe } else { gentler(&recipe, self.engine.model()) };
+                    let (adapter, losses) = self.train(&train, recipe, turn)?;
+                    Good { seed, adapter: Loaded::new("candidate", adapter), losses }
+                }
+            };
+            seconds.0 += began.elapsed().as_secs_f64();
+            let began = Instant::now();
+            let margins = Margins::of(self.engine.model().info.parameters);
+            let mut judge =
+                Judge { engine: self.engine, device: self.device.clone(), sets: &sets, turn: &mut *turn };
+            let candidate =
+                Candidate { adapter: trained.adapter.adapter(), losses: &trained.losses, less: true };
+            let known = if before.is_some() { &mut other } else { &mut *base };
+            let before = Before { adapter: before.as_ref(), known, evidence: &Evidence::default() };
+            let first = tried.is_empty();
+            let (judgement, _) = rescue(&mut judge, &candidate, before, &margins, &mut |judgement| {
+                let failed = judgement.checks.iter().filter(|check| !check.passed).cloned().collect();
+                tried.push((judgement.scale, judgement.decision, failed));
+            })?;
+            seconds.1 += began.elapsed().as_secs_f64();
+            if kind == Kind::Good && first {
+                self.good.replace(Some(trained));
+            }
+            if !first || !judgement.is_too_much() {
+                break judgement;
             }
         };
-        let trained = began.elapsed().as_secs_f64();
-        let margins = Margins::of(self.engine.model().info.parameters);
-        let mut judge = Judge { engine: self.engine, device: self.device.clone(), sets: &sets, turn };
-        let candidate = Candidate { adapter: good.adapter.adapter(), losses: &good.losses, less: true };
-        let (mut tried, mut other) = (Vec::new(), Known::default());
-        let mut base = self.known.borrow_mut();
-        let known = if before.is_some() { &mut other } else { &mut *base };
-        let before = Before { adapter: before.as_ref(), known, evidence: &Evidence::default() };
-        let (judgement, _) = rescue(&mut judge, &candidate, before, &margins, &mut |judgement| {
-            let failed = judgement.checks.iter().filter(|check| !check.passed).cloned().collect();
-            tried.push((judgement.scale, judgement.decision, failed));
-        })?;
         base.write();
-        if kind == Kind::Good {
-            self.good.replace(Some(good));
-        }
-        let seconds = (trained, began.elapsed().as_secs_f64() - trained);
         let (decision, scale, checks) = (judgement.decision, judgement.scale, judgement.checks);
         Ok(Trial { kind, seed, decision, scale, checks, tried, seconds })
     }
@@ -176,7 +189,7 @@ impl Trials<'_> {
 
     fn recipe(&self, divided: &Divided, seed: u64) -> Recipe {
         let recipe = cycle::recipe(self.engine.model(), divided.train.len(), seed);
-        Recipe { steps: self.steps.or(recipe.steps), ..recipe }
+        Recipe { steps: self.steps.or(recipe.steps), anchor: self.anchor.unwrap_or(recipe.anchor), ..recipe }
     }
 
     fn train(

@@ -3,7 +3,7 @@
 use super::Known;
 use super::sets::{Held, Sets};
 use crate::generate::{Answer, GenerateError, Wish, answers};
-use crate::replay::fact_wishes;
+use crate::replay::{DRAWN, fact_wishes};
 use crate::score;
 use crate::turn::Turn;
 use engine::Engine;
@@ -61,7 +61,7 @@ pub struct Said {
 /// What is known and obeyed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kept {
-    /// Whether each fact is right.
+    /// Whether each fact is right, by most of five answers.
     pub facts: Vec<bool>,
     /// For each rule, on how many of its positive and negative prompts it shows.
     pub rules: Vec<(usize, usize)>,
@@ -125,8 +125,18 @@ impl Judge<'_> {
     pub fn kept(&mut self, adapter: Option<&Arc<Loaded>>, known: &mut Known) -> Result<Kept, GenerateError> {
         let (model, sets) = (self.engine.model().clone(), self.sets);
         let text = |error: engine::text::TextError| GenerateError::Failed(error.to_string());
-        let facts = self.say(adapter, known, &fact_wishes(&model, &sets.facts).map_err(text)?)?;
-        let facts = sets.facts.iter().zip(facts).map(|(fact, answer)| fact.is_in(&answer.text)).collect();
+        let asked = fact_wishes(&model, &sets.facts).map_err(text)?;
+        let said = self.say(adapter, known, &asked)?;
+        let mut facts: Vec<bool> =
+            sets.facts.iter().zip(said).map(|(fact, answer)| fact.is_in(&answer.text)).collect();
+        // One wrong answer may be chance, so most of five decide.
+        for at in (0..facts.len()).filter(|&at| !facts[at]).collect::<Vec<_>>() {
+            let drawn: Vec<Wish> =
+                (0..DRAWN).map(|seed| Wish { seed: Some(seed), ..asked[at].clone() }).collect();
+            let said = self.say(adapter, known, &drawn)?;
+            let right = said.iter().filter(|answer| sets.facts[at].is_in(&answer.text)).count();
+            facts[at] = 2 * right > said.len() + 1;
+        }
         let mut rules = Vec::new();
         for rule in &sets.rules {
             let mut showing = |prompts: &[String]| -> Result<usize, GenerateError> {

@@ -23,7 +23,7 @@ const GENERAL: &str = include_str!("general.txt");
 const FACTS: &str = include_str!("facts.txt");
 /// A fact is pinned where the base is right by its most likely answer and by so many that are drawn: what it says by
 /// chance today cannot be held against an adapter tomorrow.
-const DRAWN: u64 = 4;
+pub(crate) const DRAWN: u64 = 4;
 
 /// How much of it: sequences to learn with, sequences to judge with, tokens of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -39,6 +39,7 @@ pub(super) fn run(app: &App, flags: &Bench) -> anyhow::Result<ExitCode> {
         pool: &pool,
         examples: EXAMPLES,
         steps: flags.steps,
+        anchor: flags.anchor,
         known: RefCell::new(Known::open(&app.home, &base.base.sha256, None)),
         good: RefCell::default(),
     };
