@@ -21,11 +21,12 @@ use std::sync::atomic::AtomicBool;
 const DRAWN: usize = 100;
 const TOKENS: usize = 12;
 
-/// All that is on the disk besides the store, where conversations belong.
+/// All that is on the disk besides the store and its copies, where conversations belong.
 fn left_on_disk(folder: &Path, text: &mut String) {
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
         match path.is_dir() {
+            true if name == "backups" => {}
             true => left_on_disk(&path, text),
             false if name.starts_with("hone.db") || name == "reserve" => {}
             false => *text += &String::from_utf8_lossy(&fs::read(&path).unwrap()),
