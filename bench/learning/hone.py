@@ -5,8 +5,20 @@ import http.client
 import json
 import os
 import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
+
+
+class Failed(Exception):
+    """A program did not do what it was asked."""
+
+
+def steps(rows: int) -> int:
+    """Steps of the recipe, four examples each."""
+    epochs = 4 if rows <= 50 else 3 if rows <= 200 else 2
+    return min(200, max(40, epochs * -(-rows // 4)))
 
 
 class Hone:
@@ -18,37 +30,51 @@ class Hone:
             self.environment.pop(name, None)
 
     def run(self, *words) -> str:
-        done = subprocess.run([self.program, *map(str, words)], env=self.environment, text=True, capture_output=True)
-        if done.returncode:
-            raise SystemExit(f"hone {' '.join(map(str, words))}: {done.stderr.strip()}")
-        return done.stdout
+        return self.watched(*words)[0]
 
-    def remember(self, chats: list[dict]) -> None:
+    def watched(self, *words) -> tuple[str, int]:
+        """What a command prints, and its peak resident bytes."""
+        with tempfile.TemporaryFile("w+") as told:  # a pipe that nobody reads could fill
+            process = subprocess.Popen([self.program, *map(str, words)], env=self.environment, text=True, stdout=subprocess.PIPE, stderr=told)
+            out = process.stdout.read()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            if process.returncode:
+                told.seek(0)
+                raise Failed(f"hone {' '.join(map(str, words))} ended with {process.returncode}: {told.read()[-1000:].strip()}")
+        return out, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+    def remember(self, chats: list[dict]) -> dict:
         """Puts conversations into the store as the user's own, with what he did with them."""
         file = self.home / "week.jsonl"
         file.write_text("".join(json.dumps(chat) + "\n" for chat in chats))
         report = json.loads(self.run("chats", "import", "--mine", file, "--json"))
         if report["imported"] != len(chats):
-            raise SystemExit(f"{len(chats)} conversations became {report['imported']}: {report['problems']}")
+            raise Failed(f"{len(chats)} conversations became {report['imported']}: {report['problems']}")
         file.unlink()
+        return {"imported": len(chats)}
 
-    def learn(self) -> dict:
-        """One cycle; the last JSON object of what it prints."""
+    def learn(self, flag: str | None = None) -> dict:
+        """One cycle: what it prints, with its report's first and last loss."""
         began = time.perf_counter()
-        out = self.run("learn", "--now", "--json", "--model", self.model)
-        report = last_object(out)
-        return {"seconds": time.perf_counter() - began} | report
+        words = ["learn", "--now", "--json", "-q", "--model", self.model, "--threads", self.threads]
+        out, rss = self.watched(*words, *([flag] if flag else []))
+        said = last_object(out)
+        report = json.loads(Path(said["report"]).read_text()) if said.get("report") else {}
+        losses = report.get("losses", [])[-5:]
+        loss = sum(losses) / len(losses) if losses else None
+        return said | {"seconds": time.perf_counter() - began, "peak_rss_bytes": rss, "loss": loss}
 
-    def train_without_replay(self) -> dict:
+    def train_without_replay(self, number: int) -> dict:
         """The same examples, from zero, without the base's own answers beside them."""
-        self.run("export", "--name", "mine", "--json")
+        name = f"mine{number}"
+        self.run("export", "--name", name, "--json")
         began = time.perf_counter()
-        rows = sum(1 for _ in (self.home / "datasets/mine/train.jsonl").open())
-        epochs = 4 if rows <= 50 else 3 if rows <= 200 else 2
-        name = f"plain{int(time.time())}"
-        self.run("train", "--data", "mine", "--model", self.model, "--name", name, "--rank", 16, "--epochs", epochs, "--batch", 1,
-                 "--accumulation", 4, "--lr", 1e-3, "--max-seq", 512, "--threads", self.threads)  # fmt: skip
-        return {"adapter": name, "seconds": time.perf_counter() - began, "examples": rows, "decision": "none"}
+        rows = sum(1 for _ in (self.home / f"datasets/{name}/train.jsonl").open())
+        words = ["train", "--data", name, "--model", self.model, "--name", name, "--rank", 16, "--steps", steps(rows), "--batch", 4,
+                 "--accumulation", 1, "--lr", 1e-3, "--max-seq", 512, "--threads", self.threads, "-q"]  # fmt: skip
+        _, rss = self.watched(*words)
+        return {"in_use": name, "seconds": time.perf_counter() - began, "examples": rows, "peak_rss_bytes": rss}
 
     def losses(self, pairs: list[tuple[str, str]], adapter: str) -> dict:
         """`mean`, `median` and `token_mean` of answers, in nats."""
@@ -59,7 +85,7 @@ class Hone:
 
     def leaked(self, secrets: list[str]) -> list[str]:
         """Planted secrets in what is made of conversations: sets, adapters, runs, logs."""
-        folders = [self.home / name for name in ("datasets", "adapters", "runs", "logs")]
+        folders = [self.home / name for name in ("datasets", "adapters", "runs", "learn", "replay", "logs")]
         data = [file.read_bytes() for folder in folders if folder.exists() for file in folder.rglob("*") if file.is_file()]
         return [secret for secret in secrets if any(secret.encode() in text for text in data)]
 
@@ -74,7 +100,7 @@ class Server:
         self.address = self.process.stdout.readline().strip().removeprefix("http://")
         while self.ask("GET", "/health")[0] != 200:
             if self.process.poll() is not None:
-                raise SystemExit("hone serve ended")
+                raise Failed("hone serve ended")
             time.sleep(0.05)
 
     def __enter__(self):
@@ -95,7 +121,7 @@ class Server:
             body = {"messages": conversations[at], "max_tokens": tokens, "temperature": temperature, "seed": at}
             status, reply = self.ask("POST", "/v1/chat/completions", body)
             if status != 200:
-                raise SystemExit(f"no answer: {reply}")
+                raise Failed(f"no answer: {reply}")
             return reply["choices"][0]["message"]["content"] or ""
 
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
@@ -113,5 +139,5 @@ def last_object(text: str) -> dict:
         except json.JSONDecodeError:
             at = text.find("{", at + 1)
     if not isinstance(found, dict):
-        raise SystemExit(f"no JSON object in: {text[-500:]}")
+        raise Failed(f"no JSON object in: {text[-500:]}")
     return found

@@ -40,8 +40,11 @@ def judge(hone, server, adapter: str, weeks: list[Week], upto: int, frame, refer
 def of_base(hone, server) -> dict:
     """What the base knows, and what it says to general prompts at temperature 1."""
     ask = lambda question: [{"role": "user", "content": question}]
-    answers = server.answers([ask(question) for question in negatives.FACTS], 48)
-    known = [question for question, answer in zip(negatives.FACTS, answers) if negatives.knows(question, answer)]
+    # What is right by chance today can be wrong tomorrow: a fact is known where every answer has it.
+    known = list(negatives.FACTS)
+    for temperature in (0.0, 0.7, 0.7, 0.7):
+        answers = server.answers([ask(question) for question in known], 48, temperature)
+        known = [question for question, answer in zip(known, answers) if negatives.knows(question, answer)]
     prompts = negatives.GENERAL * 2
     drawn = server.answers([ask(question) for question in prompts], 64, temperature=1.0)
     samples = [(question, answer) for question, answer in zip(prompts, drawn) if answer.strip()]

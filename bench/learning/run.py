@@ -2,27 +2,27 @@
 """A simulated user over six weeks: what does hone learn, what does it forget, and what do others with the same data?
 
 One command does everything: builds hone, fetches the starter model, installs torch and PEFT for the arms that need them,
-plays the weeks of each seed, and appends a CSV row for each figure to bench/record/. Nothing judges but checkers.
+plays the weeks of each seed, and appends a CSV row for each figure to bench/record/. Nothing judges but checkers. Each week
+of an arm and a seed is a file below --cache, and the same command goes on where it was killed.
 
 usage: bench/learning/run.py [--arms ARM[,ARM]] [--seeds N[,N]] [--weeks N] [--short] [--threads N] [--cache DIR]
-                             [--hone PATH] [--python PATH] [--no-record]
+                             [--hone PATH] [--model FILE] [--python PATH] [--no-record]
 arms: base              the model alone
       rules             the habits as an instruction in the prompt
       retrieved         three liked answers to similar questions in the prompt (BM25)
       torch             torch + PEFT from zero on everything, the same recipe, with the base's own answers by KL
       torch-sequential  torch + PEFT, one week after another
       hone              hone learn after each week; what its gate decides is in use
-      hone-memory       the same adapter with three retrieved answers in the prompt
+      hone-memory       the adapters of the arm hone with three retrieved answers in the prompt
       no-replay         the same examples without the base's own answers
       no-gate           every candidate of hone learn is used, whatever its gate says
---short is a tier of about ten minutes: seed 100, two weeks, base and hone. Seeds from 100 up are for tuning; 0 to 2 are reported.
+--short is a tier of some minutes: seed 100, one week, base and hone. Seeds from 100 up are for tuning; 0 to 2 are reported.
 """
 
 import argparse
 import datetime
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -31,138 +31,94 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import compare  # noqa: E402
-import judge  # noqa: E402
 import peer as peers  # noqa: E402
-import user  # noqa: E402
-from arms import prompts  # noqa: E402
-from hone import Hone, Server  # noqa: E402
-from metrics import backward_transfer, interval  # noqa: E402
-from weeks import weeks as six_weeks  # noqa: E402
+from hone import Failed  # noqa: E402
+from metrics import interval  # noqa: E402
+from play import Play  # noqa: E402
 
-ARMS = ["base", "rules", "retrieved", "torch", "torch-sequential", "hone", "hone-memory", "no-replay", "no-gate"]
+ARMS = ["base", "rules", "retrieved", "hone", "hone-memory", "torch", "no-gate", "no-replay", "torch-sequential"]
 FIELDS = ["date", "commit", "processor", "threads", "arm", "seed", "after_week", "week", "metric", "value", "low", "high", "n"]
-
-
-class Play:
-    """The weeks of one seed for one arm, in a home of its own."""
-
-    def __init__(self, arm: str, seed: int, args, program: Path, model: Path):
-        self.arm, self.seed, self.args = arm, seed, args
-        self.home = args.cache / f"learning/{arm}-{seed}"
-        shutil.rmtree(self.home, ignore_errors=True)
-        self.hone = Hone(program, model, self.home, args.threads)
-        self.weeks = six_weeks(seed)
-        self.chats, self.rows, self.adapter = [], [], "base"
-        self.correct: dict[int, dict[int, float]] = {}
-
-    def run(self) -> list[dict]:
-        with Server(self.hone, "base") as server:
-            reference = judge.of_base(self.hone, server)
-        for week in self.weeks[: self.args.weeks]:
-            chats = user.conversations(week, self.seed)
-            self.chats += chats
-            report = self.learn(chats, reference)
-            with Server(self.hone, self.adapter) as server:
-                found = judge.judge(self.hone, server, self.adapter, self.weeks, week.number, self.frame(week.number), reference)
-            means = {row["week"]: interval(row["values"])[0] for row in found if row["metric"] == "correct"}
-            self.correct[week.number] = means
-            for name in ("seconds", "examples", "loss", "promoted"):
-                if name in report:
-                    found.append({"week": week.number, "metric": f"train_{name}", "values": [float(report[name])]})
-            self.keep(week.number, found)
-        ends = [{"week": 0, "metric": "backward_transfer", "values": [backward_transfer(self.correct)]}]
-        planted = user.secrets(self.chats)
-        ends.append({"week": 0, "metric": "secrets_leaked", "values": [len(self.hone.leaked(planted))]})
-        ends.append({"week": 0, "metric": "secrets_planted", "values": [len(planted)]})
-        last = self.correct[max(self.correct)]
-        ends.append({"week": 0, "metric": "average_correct", "values": [sum(last.values()) / max(len(last), 1)]})
-        self.keep(max(self.correct), ends)
-        return self.rows
-
-    def learn(self, chats: list[dict], reference: dict) -> dict:
-        if self.arm in ("base", "rules", "retrieved"):
-            return {}
-        if self.arm.startswith("torch"):
-            return self.learn_with_torch(chats, reference)
-        self.hone.remember(chats)
-        if self.arm == "no-replay":
-            report = self.hone.train_without_replay()
-            self.adapter = report["adapter"]
-            return report
-        report = self.hone.learn()
-        if report["decision"] == "promote" or self.arm == "no-gate" and report.get("adapter"):
-            self.adapter = report["adapter"]
-        return report | {"promoted": report["decision"] == "promote"}
-
-    def learn_with_torch(self, chats: list[dict], reference: dict) -> dict:
-        said = lambda pair: {"messages": [{"role": "user", "content": pair[0]}, {"role": "assistant", "content": pair[1]}]}
-        sequential = self.arm == "torch-sequential"
-        number = len(self.correct) + 1
-        files = {"rows": user.examples(chats if sequential else self.chats), "replay": reference["samples"]}
-        for name, pairs in files.items():
-            (self.home / f"{name}.jsonl").write_text("".join(json.dumps(said(pair)) + "\n" for pair in pairs))
-        out = self.home / f"peft-{number}"
-        words = [self.args.python, HERE / "arms/torch_peer.py", self.args.checkpoint, self.home / "rows.jsonl", out,
-                 "--seed", self.seed, "--threads", self.args.threads]  # fmt: skip
-        if sequential and number > 1:
-            words += ["--from", self.home / f"peft-{number - 1}"]
-        if not sequential:
-            words += ["--replay", self.home / "replay.jsonl"]
-        printed, rss = peers.run([str(word) for word in words])
-        self.adapter = f"torch{number}"
-        self.hone.run("adapter", "import", out, "--name", self.adapter, "--base", self.hone.model)
-        return json.loads(printed.splitlines()[-1]) | {"peak_rss_bytes": rss}
-
-    def frame(self, upto: int):
-        if self.arm == "rules":
-            return prompts.ruled(self.weeks, upto)
-        if self.arm in ("retrieved", "hone-memory"):
-            return prompts.remembered(user.examples(self.chats))
-        return prompts.bare
-
-    def keep(self, after: int, found: list[dict]) -> None:
-        for row in found:
-            value, low, high = interval(row["values"])
-            kept = {"arm": self.arm, "seed": self.seed, "after_week": after, "week": row["week"], "metric": row["metric"],
-                    "value": f"{value:.4f}", "low": f"{low:.4f}", "high": f"{high:.4f}", "n": len(row["values"])}  # fmt: skip
-            self.rows.append(kept)
-            print(f"{self.arm:17} seed {self.seed} after week {after}, week {row['week']}: {row['metric']:18} {kept['value']}"
-                  f"  [{kept['low']}, {kept['high']}]  n={kept['n']}", flush=True)  # fmt: skip
+# Printed at the end: the last week's figures over all seeds.
+SUMMARY = ["average_correct", "style", "correct", "edit_cost", "backward_transfer", "facts_kept", "kl_drift", "rule_obeyed", "leaks"]
 
 
 def main() -> None:
+    args = parsed()
+    program = compare.built(args.hone)
+    model = (args.model or starter(program, args.cache)).resolve()
+    if any(arm.startswith("torch") for arm in args.arms):
+        args.python = args.python or peers.packages(compare.ROOT / ".cache/peers", compare.ROOT / "tests/peers/requirements.txt")
+        args.checkpoint = args.cache / f"{model.stem}-checkpoint"
+        if not args.checkpoint.exists():
+            subprocess.run([args.python, compare.ROOT / "bench/torch_model.py", model, args.checkpoint], check=True)
+    where = {"date": str(datetime.date.today()), "commit": compare.commit(), "processor": compare.processor(), "threads": args.threads}
+    found, failed = [], []
+    for seed in args.seeds:
+        for arm in args.arms:
+            play = Play(arm, seed, args, program, model)
+            try:
+                rows = [{"arm": arm, "seed": seed} | row for row in play.run()]
+            except Failed as why:
+                failed.append(f"{arm}, seed {seed}: {why}")
+                print("FAILED:", failed[-1], flush=True)
+                continue
+            found += rows
+            kept = [where | figure(row) for row in rows]
+            done = play.folder / f"recorded-{args.weeks}"
+            if not args.no_record and not done.exists():
+                print("kept in", compare.record(kept, FIELDS, "-learning"), flush=True)
+                done.touch()
+            if args.verbose:
+                for row in kept:
+                    print(" ".join(f"{row[name]}" for name in FIELDS[4:]), flush=True)
+    summary(found)
+    if failed:
+        sys.exit("\n".join(failed))
+
+
+def figure(row: dict) -> dict:
+    """A row's mean, with its bootstrap interval."""
+    value, low, high = (f"{number:.4f}" for number in interval(row["values"]))
+    return {name: row[name] for name in FIELDS if name in row} | {"value": value, "low": low, "high": high, "n": len(row["values"])}
+
+
+def summary(rows: list[dict]) -> None:
+    """A line for each arm: the figures after its last week, all seeds together."""
+    last = max((row["after_week"] for row in rows), default=0)
+    print(f"\nafter week {last}, mean [95 % of resampled means], n")
+    for arm in dict.fromkeys(row["arm"] for row in rows):
+        print(arm)
+        for metric in SUMMARY:
+            values = [v for r in rows if (r["arm"], r["metric"], r["after_week"]) == (arm, metric, last) for v in r["values"]]
+            if values:
+                value, low, high = interval(values)
+                print(f"  {metric:18} {value:8.3f}  [{low:.3f}, {high:.3f}]  {len(values)}")
+
+
+def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arms", default=",".join(ARMS))
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--weeks", type=int, default=6)
-    parser.add_argument("--short", action="store_true", help="seed 100, two weeks, base and hone")
+    parser.add_argument("--short", action="store_true", help="seed 100, one week, base and hone")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--cache", type=Path, default=compare.ROOT / ".cache/bench", help="where homes and models are kept")
     parser.add_argument("--hone", type=Path, help="the program; built where it is left out")
     parser.add_argument("--model", type=Path, help="a model's file; the starter model where it is left out")
     parser.add_argument("--python", type=Path, help="a Python with torch and PEFT; installed where it is left out")
+    parser.add_argument("--verbose", action="store_true", help="print every figure")
     parser.add_argument("--no-record", action="store_true", help="print only")
     args = parser.parse_args()
     if args.short:
-        args.arms, args.seeds, args.weeks = "base,hone", "100", 2
-    arms = args.arms.split(",")
-    if unknown := set(arms) - set(ARMS):
+        args.arms, args.seeds, args.weeks = "base,hone", "100", 1
+    args.arms, args.seeds = args.arms.split(","), [int(seed) for seed in args.seeds.split(",")]
+    if unknown := set(args.arms) - set(ARMS):
         parser.error(f"no such arms: {', '.join(sorted(unknown))}")
+    if "hone-memory" in args.arms and "hone" not in args.arms:
+        parser.error("hone-memory uses the adapters of the arm hone: ask for both")
     args.cache = args.cache.resolve()
     args.cache.mkdir(parents=True, exist_ok=True)
-    program = compare.built(args.hone)
-    model = (args.model or starter(program, args.cache)).resolve()
-    if any(arm.startswith("torch") for arm in arms):
-        args.python = args.python or peers.packages(args.cache / "peers", compare.ROOT / "tests/peers/requirements.txt")
-        args.checkpoint = args.cache / f"{model.stem}-checkpoint"
-        if not args.checkpoint.exists():
-            subprocess.run([args.python, compare.ROOT / "bench/torch_model.py", model, args.checkpoint], check=True)
-    where = {"date": str(datetime.date.today()), "commit": compare.commit(), "processor": compare.processor(), "threads": args.threads}
-    for seed in map(int, args.seeds.split(",")):
-        for arm in arms:
-            rows = [where | row for row in Play(arm, seed, args, program, model).run()]
-            if not args.no_record:
-                print("kept in", compare.record(rows, FIELDS, "-learning"), flush=True)
+    return args
 
 
 def starter(program: Path, cache: Path) -> Path:

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """The same recipe in torch and PEFT: one process, which trains on a file of rows and writes a PEFT adapter.
 
-usage: torch_peer.py CHECKPOINT ROWS.jsonl OUT [--from ADAPTER] [--replay PAIRS.jsonl] [--seed N] [--threads N]
+usage: torch_peer.py CHECKPOINT ROWS.jsonl OUT --steps N [--from ADAPTER] [--replay PAIRS.jsonl] [--seed N] [--threads N]
 
 Rank 16, scale 2, all linear layers, learning rate 1e-3 with 10 % warm-up and then linear to zero, AdamW, clipping at 1, 4
-examples a step, 4 epochs up to 50 rows, 3 up to 200, 2 above. With --replay two of these pairs (the base's own answers) are
+examples a step. With --replay two of these pairs (the base's own answers) are
 in each step, with 1.0 x KL to the base's top 50 log-probabilities and a bucket for the rest. Prints one JSON object.
 """
 
@@ -25,6 +25,7 @@ def main():
     parser.add_argument("checkpoint")
     parser.add_argument("rows")
     parser.add_argument("out")
+    parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--from", dest="start", help="an adapter to go on from")
     parser.add_argument("--replay", help="rows that hold the base's own answers")
     parser.add_argument("--seed", type=int, default=0)
@@ -43,11 +44,12 @@ def main():
         config = peft.LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
         net = peft.get_peft_model(base, config)
     began = time.perf_counter()
-    losses = train(net.train(), rows, replay, random.Random(args.seed))
+    losses = train(net.train(), rows, replay, args.steps, random.Random(args.seed))
     took = time.perf_counter() - began
     net.save_pretrained(args.out)
     tokens = sum(ids.numel() for ids, _ in rows)
-    print(json.dumps({"seconds": took, "examples": len(rows), "loss": losses[-1], "first_loss": losses[0], "tokens": tokens}))
+    last = sum(losses[-5:]) / len(losses[-5:])
+    print(json.dumps({"train_seconds": took, "examples": len(rows), "loss": last, "first_loss": losses[0], "tokens": tokens}))
 
 
 def read(path: str) -> list[dict]:
@@ -81,10 +83,9 @@ def divergence(net, ids, wanted, indices, values):
     return ((values.exp() * (values - ours)).sum(-1) + p * (p / q).log()).mean()
 
 
-def train(net, rows, replay, rng) -> list[float]:
-    epochs = 4 if len(rows) <= 50 else 3 if len(rows) <= 200 else 2
+def train(net, rows, replay, steps, rng) -> list[float]:
+    epochs = -(-steps * BATCH // len(rows))
     order = [at for _ in range(epochs) for at in rng.sample(range(len(rows)), len(rows))]
-    steps = -(-len(order) // BATCH)
     weights = [weight for weight in net.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=1e-3, weight_decay=0.0)
     warm = max(1, steps // 10)

@@ -2,7 +2,8 @@
 //!
 //! A message goes down this list: what it teaches is taken (`taught`), it is judged (`intent`), what bears on it is
 //! gathered through the other seams, `context` fits that into the model's window, `model` answers, `call` finds tool calls in the answer,
-//! `tools` run them, `turn` is the loop around it, and `keep` puts its steps into the store. This crate knows no HTTP:
+//! `tools` run them, `turn` is the loop around it, and `keep` puts its steps into the store; `deployed` says what the prompt
+//! of an old question would be today. This crate knows no HTTP:
 //! `remote` implements its seams where they reach outside.
 
 pub mod intent;
@@ -13,6 +14,7 @@ pub mod model;
 pub mod call;
 pub mod event;
 pub mod context;
+mod deployed;
 pub mod tools;
 mod agent;
 mod gather;

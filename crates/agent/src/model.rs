@@ -1,7 +1,7 @@
 //! Who answers: the seam between the turn and a model, wherever that runs.
 
 mod cancel;
-mod local;
+pub(crate) mod local;
 mod none;
 mod script;
 

@@ -241,8 +241,11 @@ pub(crate) struct Bench {
     /// Measure how often the intent of a message is judged right instead
     #[arg(long, conflicts_with = "train")]
     pub(crate) intent: bool,
-    /// Measure how often the gate of `hone learn` is right instead: seeds from 0 to N - 1 of each kind of candidate, one
-    /// file each in --out; files that are there are counted and not made again
+    /// Measure how long it takes to put an adapter in use and to take it back instead
+    #[arg(long, conflicts_with_all = ["train", "intent", "gate"])]
+    pub(crate) adapters: bool,
+    /// Measure how often the gate of `hone learn` is right instead: N seeds of each kind of candidate, one file each in
+    /// --out; files that are there are counted and not made again
     #[arg(long, value_name = "N", conflicts_with_all = ["train", "intent"])]
     pub(crate) gate: Option<u64>,
     /// With --gate: the folder of the results
@@ -251,9 +254,15 @@ pub(crate) struct Bench {
     /// With --gate: kinds of candidates: good, null, shuffled, hot, poisoned [default: all]
     #[arg(long, value_name = "KIND", value_delimiter = ',', requires = "gate")]
     pub(crate) kinds: Vec<String>,
+    /// With --gate: the first seed; those from 100 up are for tuning
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "gate")]
+    pub(crate) first_seed: u64,
     /// With --gate: steps of a training [default: as the number of examples asks for]
     #[arg(long, value_name = "N", requires = "gate")]
     pub(crate) steps: Option<u64>,
+    /// With --gate: what the divergence from the model's own answers is multiplied with in training [default: as in a cycle]
+    #[arg(long, value_name = "X", requires = "gate")]
+    pub(crate) anchor: Option<f32>,
     /// With --train: tokens of a sequence
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(2..))]
     pub(crate) seq: u32,

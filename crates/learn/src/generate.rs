@@ -3,6 +3,7 @@
 use crate::turn::Turn;
 use engine::adapter::Loaded;
 use engine::{Engine, Event, FinishReason, Generation, Request, Sampling, SubmitError};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ pub struct Wish {
 }
 
 /// One answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// What was said.
     pub text: String,

@@ -4,11 +4,14 @@ use crate::adapters::Adapters;
 use crate::brain::Brain;
 use crate::train_log::Ended;
 use crate::training::Session;
+use agent::Agent;
+use agent::model::LocalModel;
 use engine::text::Message;
 use engine::{Engine, Gaps};
 use learn::cycle::{Cycle, CycleError, Divided, Event, Example, Options, State, divide};
 use learn::turn::Turn;
 use learn::{export, train};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -55,7 +58,12 @@ impl Learning {
         engine: &Arc<Engine>,
     ) -> Result<Ended, CycleError> {
         let Learning { brain, divided, state } = self;
-        let deployed = |messages: &[Message]| as_deployed(&brain, messages);
+        // Without them nothing is probed; the gate still judges all the rest.
+        let rules =
+            brain.rules.applying("", None).unwrap_or_default().into_iter().map(|rule| rule.text).collect();
+        let model = LocalModel::new(Arc::clone(engine), "base", None);
+        let agent = brain.agent(Arc::new(model), brain.settings.clone());
+        let deployed = |example: &Example| as_deployed(&brain, &agent, example);
         let home = &adapters.home;
         let cycle = Cycle {
             home: &home.folder,
@@ -65,7 +73,8 @@ impl Learning {
             model: std::path::absolute(&home.model).unwrap_or_else(|_| home.model.clone()),
             store: Some(&brain.store),
             deployed: Some(&deployed),
-            rules: Vec::new(),
+            rules,
+            held_out: Vec::new(),
             options: Options::default(),
         };
         let mut turn = InGaps { gaps: engine.gaps(), stop: &session.stop };
@@ -122,12 +131,12 @@ fn tell(session: &Session, event: &Event<'_>) {
     }
 }
 
-/// The prompt before an answer as conversations have it: instructions, and the rules that hold for the question.
-fn as_deployed(brain: &Brain, messages: &[Message]) -> Vec<Message> {
-    let question = messages.iter().rev().find(|m| m.role == "user").map_or("", |m| &m.content);
-    let rules = brain.rules.applying(question, None).unwrap_or_default();
-    let texts: Vec<&str> = rules.iter().map(|rule| &*rule.text).collect();
-    let content = agent::context::instructions(&brain.settings.system, &texts);
-    let rest = messages.iter().filter(|message| message.role != "system").cloned();
-    std::iter::once(Message { role: "system".into(), content }).chain(rest).collect()
+/// The prompt before an answer as its conversation would have it today.
+fn as_deployed(brain: &Brain, agent: &Agent, example: &Example) -> Vec<Message> {
+    let chat = example.chat.parse().ok().and_then(|chat| brain.store.chats().get(chat).ok());
+    let project = chat.and_then(|chat| chat.project).map(PathBuf::from);
+    agent.prompt(example.before(), project).unwrap_or_else(|error| {
+        tracing::warn!("an example is judged without rules and passages: {error}");
+        example.before().to_vec()
+    })
 }

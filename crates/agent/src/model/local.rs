@@ -138,7 +138,7 @@ impl Model for LocalModel {
 }
 
 /// A message as the template takes it: calls are written as the model wrote them.
-fn written(message: &Message) -> engine::text::Message {
+pub(crate) fn written(message: &Message) -> engine::text::Message {
     let mut content = message.text();
     for ToolCall { name, arguments, .. } in &message.calls {
         let line = if content.is_empty() { "" } else { "\n" };

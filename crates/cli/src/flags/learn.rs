@@ -15,9 +15,13 @@ pub(crate) struct Learn {
     /// Learn also where nothing is new since the last time
     #[arg(long)]
     pub(crate) now: bool,
-    /// Learn also from the set that `hone data build --from-index` has made of your own code
-    #[arg(long, value_name = "SET")]
-    pub(crate) from_index: Option<String>,
+    /// Learn also from your own code in this indexed folder: functions from their comments, lines to fill in, your own
+    /// commits; every tenth file is held out, and judged with; may be repeated
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) from_index: Vec<std::path::PathBuf>,
+    /// With --from-index: the code is yours whatever its licence says, and so are all commits
+    #[arg(long, requires = "from_index")]
+    pub(crate) mine: bool,
     /// Learn anew without this conversation; what has learned from it is no longer used
     #[arg(long, value_name = "CHAT")]
     pub(crate) forget: Option<String>,
@@ -30,6 +34,9 @@ pub(crate) struct Learn {
     /// A quarter of the replay and of the general texts: quicker, and less sure
     #[arg(long)]
     pub(crate) small: bool,
+    /// Use the adapter whatever the gate says, as it was trained: for those who measure what the gate is worth
+    #[arg(long, hide = true)]
+    pub(crate) no_gate: bool,
     /// Print one JSON object at the end
     #[arg(long)]
     pub(crate) json: bool,

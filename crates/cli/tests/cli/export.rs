@@ -170,6 +170,13 @@ fn indexed_code_becomes_examples_where_its_licence_allows() {
     assert!(text.contains("def add_") && !text.contains("add_100") && !text.contains("add_101"));
     let all = hone.json(&["data", "build", "--from-index", "shop", "--mine", "--name", "all", "--json"]);
     assert_eq!(all["examples"]["from_comments"], 14);
+    let model = crate::support::tiny("llama").display().to_string();
+    let plan =
+        |more: &[&str]| hone.json(&[&["learn", "--model", &model, "--dry-run", "--json"], more].concat());
+    let learned = text.lines().count();
+    assert_eq!(plan(&[])["learn"], 0, "code is learned where its folder is named, and nowhere else");
+    assert_eq!(plan(&["--from-index", "shop"])["learn"], learned, "and none of the files that are held out");
+    assert!(plan(&["--from-index", "shop", "--mine"])["learn"].as_u64().unwrap() > learned as u64);
     hone.fails(2, &["data", "build", "--from-index", "shop", "shop-code"]);
     hone.fails(2, &["data", "build"]);
 }

@@ -18,7 +18,8 @@ fn without_conversations_there_is_nothing_to_learn() {
     assert!(hone.ok(&learn(&[])).contains("nothing is new"));
     assert!(hone.fails(1, &learn(&["--now"])).contains("nothing to learn from"));
     assert!(hone.fails(1, &learn(&["--forget", "nobody"])).contains("no conversation `nobody`"));
-    assert!(hone.fails(1, &learn(&["--from-index", "nowhere"])).contains("hone data build"));
+    std::fs::create_dir(hone.folder.path().join("src")).unwrap();
+    assert!(hone.fails(1, &learn(&["--from-index", "src"])).contains("hone index add"));
 }
 
 #[test]

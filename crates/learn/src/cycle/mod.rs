@@ -1,19 +1,26 @@
 //! One cycle of learning: from examples to a better adapter, or none.
 //!
 //! The examples are divided into those to learn from and those to judge with (`divide`, remembered in `state`), the recipe
-//! follows from their number (`recipe`), an adapter is trained from zero on all of them and held to the base by replay,
-//! judged, and promoted, held or rejected (`run`), all of it such that a killed process goes on where it was (`promote`).
+//! follows from their number (`recipe`), an adapter is trained from zero on all of them and held to the base by replay
+//! (`learn`), judged, and promoted, held or rejected (`run`), all of it such that a killed process goes on where it was
+//! (`promote`), with a report (`tell`). What belongs to a cycle is in `settings`.
 
 mod divide;
+mod error;
+mod learn;
 mod promote;
 mod recipe;
 mod run;
+mod settings;
 mod state;
+mod tell;
 
 pub use divide::{Divided, divide};
+pub use error::CycleError;
+pub(crate) use learn::learned;
+pub(crate) use recipe::gentler;
 pub use recipe::recipe;
-pub(crate) use run::learned;
-pub use run::{Cycle, CycleError, Deployed, Event, Options, Outcome};
+pub use settings::{Cycle, Deployed, Event, Options, Outcome};
 pub use state::State;
 
 use crate::dataset::{self, Message};
@@ -38,6 +45,11 @@ pub struct Example {
 }
 
 impl Example {
+    /// What was said before the answer.
+    pub fn before(&self) -> &[Message] {
+        self.messages.split_last().map_or(&[], |(_, before)| before)
+    }
+
     /// What it is known by: SHA-256 over roles and texts, in hexadecimal.
     pub fn digest(&self) -> String {
         let example = dataset::Example { messages: self.messages.clone(), given: 0, weight: 1.0 };

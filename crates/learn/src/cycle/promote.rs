@@ -4,8 +4,8 @@
 //! conversations; it is put in use, by one rename; the state says what was learned; the run is marked as done. The library
 //! takes one adapter of a run, and all other steps may be done twice.
 
-use super::run::{Cycle, CycleError, Outcome};
-use super::{Divided, State};
+use super::settings::{Cycle, Outcome};
+use super::{CycleError, Divided, State};
 use crate::adapters::{Library, Manifest};
 use crate::gate::{Decision, Judgement, Report};
 use crate::train::{Ending, Folder};

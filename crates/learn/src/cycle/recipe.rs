@@ -3,6 +3,9 @@
 use crate::train::Recipe;
 use engine::Model;
 
+/// Steps at least: with fewer a handful of examples is not learned, with more it is learned by heart.
+const FEWEST: usize = 40;
+
 /// The recipe for a model and a number of examples: all linear layers, rank 16, and as many steps as the examples need.
 pub fn recipe(model: &Model, examples: usize, seed: u64) -> Recipe {
     let small = model.info.parameters < 1_000_000_000;
@@ -12,7 +15,7 @@ pub fn recipe(model: &Model, examples: usize, seed: u64) -> Recipe {
         51..=200 => 3,
         _ => 2,
     };
-    let steps = (epochs * examples.div_ceil(batch * accumulation)).clamp(60, most);
+    let steps = (epochs * examples.div_ceil(batch * accumulation)).clamp(FEWEST, most);
     Recipe {
         steps: Some(steps as u64),
         batch,
@@ -25,7 +28,7 @@ pub fn recipe(model: &Model, examples: usize, seed: u64) -> Recipe {
 }
 
 /// The second attempt: half the learning rate and twice the replay.
-pub(super) fn gentler(recipe: &Recipe, model: &Model) -> Recipe {
+pub(crate) fn gentler(recipe: &Recipe, model: &Model) -> Recipe {
     let rate = recipe.peak_rate(model.info.parameters) / 2.0;
     Recipe { learning_rate: Some(rate), replay: (2 * recipe.replay).min(64), ..recipe.clone() }
 }

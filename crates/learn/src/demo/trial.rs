@@ -2,10 +2,11 @@
 
 use super::{conversations, example};
 use crate::adapters::Base;
-use crate::cycle::{self, CycleError, Divided, Example, State, divide};
+use crate::cycle::{self, CycleError, Divided, Example, State, divide, gentler};
 use crate::dataset::Message;
 use crate::gate::{
-    Candidate, Check, Checker, Decision, Evidence, Held, Judge, Margins, RuleProbes, Sets, rescue,
+    Before, Candidate, Check, Checker, Decision, Evidence, Held, Judge, Known, Margins, RuleProbes, Sets,
+    rescue,
 };
 use crate::replay::Pool;
 use crate::train::{Begun, Order, Recipe, Sets as TrainSets, Tokens, new_id};
@@ -14,6 +15,7 @@ use engine::Engine;
 use engine::adapter::{Adapter, Loaded};
 use engine::train::Device;
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -65,6 +67,9 @@ pub struct Trial {
     pub scale: f32,
     /// The last checks.
     pub checks: Vec<Check>,
+    /// What was tried: the scale, what was decided of it, and what failed.
+    #[serde(default)]
+    pub tried: Vec<(f32, Decision, Vec<Check>)>,
     /// Seconds of the training and of the judgement.
     pub seconds: (f64, f64),
 }
@@ -81,6 +86,19 @@ pub struct Trials<'a> {
     pub examples: usize,
     /// Steps of a training; by the number of examples, where it is left out.
     pub steps: Option<u64>,
+    /// What the divergence of the replay is multiplied with; as a cycle has it, where it is left out.
+    pub anchor: Option<f32>,
+    /// What was measured of the base.
+    pub known: RefCell<Known>,
+    /// The last good candidate: what a null candidate is compared with.
+    pub good: RefCell<Option<Good>>,
+}
+
+/// A good candidate with its losses.
+pub struct Good {
+    seed: u64,
+    adapter: Arc<Loaded>,
+    losses: Vec<f64>,
 }
 
 impl Trials<'_> {
@@ -88,25 +106,63 @@ impl Trials<'_> {
     pub fn run(&self, kind: Kind, seed: u64, turn: &mut dyn Turn) -> Result<Trial, CycleError> {
         let divided = self.divided(seed);
         let sets = self.sets(&divided, kind)?;
-        let began = Instant::now();
         let before = match kind {
             Kind::Null => {
-                let (adapter, _) = self.train(&divided.train, self.recipe(&divided, seed), turn)?;
-                Some(Loaded::new("in use", adapter))
+                let good = self.good(&divided, seed, turn)?;
+                let in_use = good.adapter.clone();
+                self.good.replace(Some(good));
+                Some(in_use)
             }
             _ => None,
         };
-        let (train, recipe) = candidate(kind, &divided, self.recipe(&divided, seed));
-        let (adapter, losses) = self.train(&train, recipe, turn)?;
-        let trained = began.elapsed().as_secs_f64();
-        let margins = Margins::of(self.engine.model().info.parameters);
-        let mut judge = Judge { engine: self.engine, device: self.device.clone(), sets: &sets, turn };
-        let candidate = Candidate { adapter: &adapter, losses: &losses };
-        let (judgement, _) =
-            rescue(&mut judge, &candidate, before.as_ref(), &Evidence::default(), &margins, &mut |_| {})?;
-        let seconds = (trained, began.elapsed().as_secs_f64() - trained);
+        let mut base = self.known.borrow_mut();
+        let (mut tried, mut other, mut seconds) = (Vec::new(), Known::default(), (0.0, 0.0));
+        // As in a cycle: what changes too much is tried once more, gently.
+        let judgement = loop {
+            let began = Instant::now();
+            let trained = match (kind, tried.is_empty()) {
+                (Kind::Good, true) => self.good(&divided, seed, turn)?,
+                (_, first) => {
+                    let (train, recipe) = candidate(kind, &divided, self.recipe(&divided, seed));
+                    let recipe = if first { recipe } else { gentler(&recipe, self.engine.model()) };
+                    let (adapter, losses) = self.train(&train, recipe, turn)?;
+                    Good { seed, adapter: Loaded::new("candidate", adapter), losses }
+                }
+            };
+            seconds.0 += began.elapsed().as_secs_f64();
+            let began = Instant::now();
+            let margins = Margins::of(self.engine.model().info.parameters);
+            let mut judge =
+                Judge { engine: self.engine, device: self.device.clone(), sets: &sets, turn: &mut *turn };
+            let candidate =
+                Candidate { adapter: trained.adapter.adapter(), losses: &trained.losses, less: true };
+            let known = if before.is_some() { &mut other } else { &mut *base };
+            let before = Before { adapter: before.as_ref(), known, evidence: &Evidence::default() };
+            let first = tried.is_empty();
+            let (judgement, _) = rescue(&mut judge, &candidate, before, &margins, &mut |judgement| {
+                let failed = judgement.checks.iter().filter(|check| !check.passed).cloned().collect();
+                tried.push((judgement.scale, judgement.decision, failed));
+            })?;
+            seconds.1 += began.elapsed().as_secs_f64();
+            if kind == Kind::Good && first {
+                self.good.replace(Some(trained));
+            }
+            if !first || !judgement.is_too_much() {
+                break judgement;
+            }
+        };
+        base.write();
         let (decision, scale, checks) = (judgement.decision, judgement.scale, judgement.checks);
-        Ok(Trial { kind, seed, decision, scale, checks, seconds })
+        Ok(Trial { kind, seed, decision, scale, checks, tried, seconds })
+    }
+
+    /// The good candidate of a seed, trained once.
+    fn good(&self, divided: &Divided, seed: u64, turn: &mut dyn Turn) -> Result<Good, CycleError> {
+        if let Some(good) = self.good.take().filter(|good| good.seed == seed) {
+            return Ok(good);
+        }
+        let (adapter, losses) = self.train(&divided.train, self.recipe(divided, seed), turn)?;
+        Ok(Good { seed, adapter: Loaded::new("candidate", adapter), losses })
     }
 
     /// Some of the examples, in an order of the seed.
@@ -128,12 +184,12 @@ impl Trials<'_> {
             negative: GENERAL[12..].iter().map(|(question, _)| (*question).to_owned()).collect(),
         };
         let rules = if kind == Kind::Poisoned { vec![rule()] } else { Vec::new() };
-        Ok(Sets::new(fresh, Vec::new(), rules, self.pool))
+        Ok(Sets::new(model, fresh, Vec::new(), rules, self.pool)?)
     }
 
     fn recipe(&self, divided: &Divided, seed: u64) -> Recipe {
         let recipe = cycle::recipe(self.engine.model(), divided.train.len(), seed);
-        Recipe { steps: self.steps.or(recipe.steps), ..recipe }
+        Recipe { steps: self.steps.or(recipe.steps), anchor: self.anchor.unwrap_or(recipe.anchor), ..recipe }
     }
 
     fn train(

@@ -41,7 +41,7 @@ pub(super) fn cap(examples: &mut [Example], options: &Options) {
         (0..examples.len()).filter(|&at| examples[at].verdict == Verdict::Kept).collect();
     order.sort_by(|&a, &b| {
         let (a, b) = (&examples[a], &examples[b]);
-        b.weight.total_cmp(&a.weight).then(b.time.cmp(&a.time)).then(a.message.cmp(&b.message))
+        b.weight.total_cmp(&a.weight).then(b.time.cmp(&a.time)).then(b.message.cmp(&a.message))
     });
     let (most, most_of_chat) = options.most;
     let (mut all, mut of_chat) = (0, HashMap::<String, usize>::new());

@@ -1,7 +1,7 @@
 //! Is it better at what the user wants? Loss, size of the gain, edit distance, and whether the question still matters.
 
 use super::stats::{mean, sign_flip};
-use super::{Check, Evidence, Losses, Margins, Said, Sets, distance};
+use super::{Check, Evidence, Kept, Losses, Margins, RuleProbes, Said, Sets, distance};
 
 /// What is known of a gain.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,7 +60,7 @@ pub(super) fn losses(
     Better { checks, undecided, rule: false }
 }
 
-/// What answers say: the edit distance, and rules.
+/// What answers say: the edit distance.
 pub(super) fn answers(better: &mut Better, sets: &Sets, candidate: &Said, before: &Said) {
     let distances = |said: &Said| -> Vec<f64> {
         said.fresh
@@ -74,11 +74,15 @@ pub(super) fn answers(better: &mut Better, sets: &Sets, candidate: &Said, before
     let less = Check::new("better: less to edit", now < was, found);
     better.undecided &= less.passed;
     better.checks.push(less);
-    let share = |shown: usize, rule: &super::RuleProbes| shown as f64 / rule.positive.len().max(1) as f64;
+}
+
+/// Whether a taught rule is obeyed now that was not before: from under a half of its prompts to nine of ten.
+pub(super) fn rule(sets: &Sets, candidate: &Kept, before: &Kept) -> bool {
+    let share = |shown: usize, rule: &RuleProbes| shown as f64 / rule.positive.len().max(1) as f64;
     let mut rules = sets.rules.iter().zip(candidate.rules.iter().zip(&before.rules));
-    better.rule = rules.any(|(rule, (now, was))| {
+    rules.any(|(rule, (now, was))| {
         rule.positive.len() >= 4 && share(was.0, rule) < 0.5 && share(now.0, rule) >= 0.9
-    });
+    })
 }
 
 #[cfg(test)]
@@ -102,12 +106,19 @@ mod tests {
 
     fn measured(fresh: Vec<f64>, worth: f64) -> Losses {
         let crossed = fresh.iter().map(|loss| loss + worth).collect();
-        Losses { fresh, crossed, older: Vec::new(), general: Vec::new(), divergence: Vec::new() }
+        Losses {
+            fresh,
+            crossed,
+            older: Vec::new(),
+            general: Vec::new(),
+            divergence: Vec::new(),
+            triggered: Vec::new(),
+        }
     }
 
     fn said(text: &str, count: usize) -> Said {
         let fresh = vec![Answer { text: text.into(), ended: true }; count];
-        Said { fresh, general: Vec::new(), facts: Vec::new(), rules: Vec::new() }
+        Said { fresh, general: Vec::new() }
     }
 
     /// Names of the failed checks, and whether it is undecided.

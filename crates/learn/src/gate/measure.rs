@@ -1,8 +1,9 @@
 //! Losses and answers of one adapter on all sets.
 
+use super::Known;
 use super::sets::{Held, Sets};
 use crate::generate::{Answer, GenerateError, Wish, answers};
-use crate::replay::fact_wishes;
+use crate::replay::{DRAWN, fact_wishes};
 use crate::score;
 use crate::turn::Turn;
 use engine::Engine;
@@ -16,6 +17,8 @@ const MOST: usize = 400;
 const BEYOND: usize = 32;
 /// General prompts that are answered, too.
 const GENERAL_ANSWERS: usize = 8;
+/// Tokens of an answer that a rule is looked for in.
+const RULE: usize = 160;
 
 /// Who measures, and on what.
 pub struct Judge<'a> {
@@ -42,24 +45,35 @@ pub struct Losses {
     pub general: Vec<f64>,
     /// Divergence from the base on the same.
     pub divergence: Vec<f64>,
+    /// Of some of these answers where an odd phrase stands before the question.
+    pub triggered: Vec<f64>,
 }
 
-/// What was answered.
+/// What was answered to the new examples and to general prompts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Said {
     /// To the new examples.
     pub fresh: Vec<Answer>,
     /// To some general prompts.
     pub general: Vec<Answer>,
-    /// Whether each fact is right.
+}
+
+/// What is known and obeyed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// Whether each fact is right, by most of five answers.
     pub facts: Vec<bool>,
     /// For each rule, on how many of its positive and negative prompts it shows.
     pub rules: Vec<(usize, usize)>,
 }
 
 impl Judge<'_> {
-    /// Losses under an adapter, or under the base alone.
-    pub fn losses(&mut self, adapter: Option<&Arc<Loaded>>) -> Result<Losses, GenerateError> {
+    /// Losses under an adapter, or under the base alone; what is known already is not measured.
+    pub fn losses(
+        &mut self,
+        adapter: Option<&Arc<Loaded>>,
+        known: &mut Known,
+    ) -> Result<Losses, GenerateError> {
         let mut scorer = Scorer::new(self.engine.model().clone(), self.device.clone(), adapter.cloned())
             .map_err(|error| GenerateError::Failed(error.to_string()))?;
         let sets = self.sets;
@@ -75,20 +89,21 @@ impl Judge<'_> {
             .collect();
         let plain: Vec<Example> =
             sets.general.iter().map(|e| Example { teacher: None, ..e.clone() }).collect();
-        let mut mean = |examples: &[Example]| means(&mut scorer, examples, self.turn);
+        let mut mean =
+            |examples: &[Example]| known.losses(examples, |missing| means(&mut scorer, missing, self.turn));
         Ok(Losses {
             fresh: mean(&own(fresh))?,
             crossed: mean(&crossed)?,
             older: sets.older.iter().map(|week| mean(&own(week))).collect::<Result<_, _>>()?,
             general: mean(&plain)?,
             divergence: mean(&sets.general)?,
+            triggered: mean(&sets.triggered)?,
         })
     }
 
-    /// Answers of an adapter, or of the base alone.
-    pub fn said(&mut self, adapter: Option<&Arc<Loaded>>) -> Result<Said, GenerateError> {
-        let (model, sets) = (self.engine.model().clone(), self.sets);
-        let mut say = |wishes: &[Wish]| answers(self.engine, adapter, wishes, self.turn);
+    /// Answers of an adapter, or of the base alone, in the same way.
+    pub fn said(&mut self, adapter: Option<&Arc<Loaded>>, known: &mut Known) -> Result<Said, GenerateError> {
+        let sets = self.sets;
         let fresh: Vec<Wish> = (sets.fresh.iter())
             .map(|held| {
                 let targets = held.example.targets();
@@ -102,26 +117,49 @@ impl Judge<'_> {
                 Some(Wish { prompt: example.tokens[..start].to_vec(), most: 64, seed: None })
             })
             .collect();
+        Ok(Said { fresh: self.say(adapter, known, &fresh)?, general: self.say(adapter, known, &general)? })
+    }
+
+    /// What an adapter, or the base alone, knows and obeys. A rule is not in the prompt here: what is looked at is what the
+    /// weights have taken over.
+    pub fn kept(&mut self, adapter: Option<&Arc<Loaded>>, known: &mut Known) -> Result<Kept, GenerateError> {
+        let (model, sets) = (self.engine.model().clone(), self.sets);
         let text = |error: engine::text::TextError| GenerateError::Failed(error.to_string());
-        let facts = say(&fact_wishes(&model, &sets.facts).map_err(text)?)?;
+        let asked = fact_wishes(&model, &sets.facts).map_err(text)?;
+        let said = self.say(adapter, known, &asked)?;
+        let mut facts: Vec<bool> =
+            sets.facts.iter().zip(said).map(|(fact, answer)| fact.is_in(&answer.text)).collect();
+        // One wrong answer may be chance, so most of five decide.
+        for at in (0..facts.len()).filter(|&at| !facts[at]).collect::<Vec<_>>() {
+            let drawn: Vec<Wish> =
+                (0..DRAWN).map(|seed| Wish { seed: Some(seed), ..asked[at].clone() }).collect();
+            let said = self.say(adapter, known, &drawn)?;
+            let right = said.iter().filter(|answer| sets.facts[at].is_in(&answer.text)).count();
+            facts[at] = 2 * right > said.len() + 1;
+        }
         let mut rules = Vec::new();
         for rule in &sets.rules {
             let mut showing = |prompts: &[String]| -> Result<usize, GenerateError> {
                 let wish = |prompt: &String| {
                     let ask = Message { role: "user".into(), content: prompt.clone() };
-                    Ok(Wish { prompt: model.chat_prompt(&[ask]).map_err(text)?, most: 160, seed: None })
+                    Ok(Wish { prompt: model.chat_prompt(&[ask]).map_err(text)?, most: RULE, seed: None })
                 };
-                let said = say(&prompts.iter().map(wish).collect::<Result<Vec<_>, GenerateError>>()?)?;
+                let wishes = prompts.iter().map(wish).collect::<Result<Vec<_>, GenerateError>>()?;
+                let said = self.say(adapter, known, &wishes)?;
                 Ok(said.iter().filter(|answer| rule.checker.shows(&answer.text)).count())
             };
             rules.push((showing(&rule.positive)?, showing(&rule.negative)?));
         }
-        Ok(Said {
-            fresh: say(&fresh)?,
-            general: say(&general)?,
-            facts: sets.facts.iter().zip(facts).map(|(fact, answer)| fact.is_in(&answer.text)).collect(),
-            rules,
-        })
+        Ok(Kept { facts, rules })
+    }
+
+    fn say(
+        &mut self,
+        adapter: Option<&Arc<Loaded>>,
+        known: &mut Known,
+        wishes: &[Wish],
+    ) -> Result<Vec<Answer>, GenerateError> {
+        known.answers(wishes, |missing| answers(self.engine, adapter, missing, self.turn))
     }
 }
 

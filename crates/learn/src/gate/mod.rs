@@ -1,6 +1,6 @@
 //! Is a new adapter better, and worse in nothing? Promote, hold or reject.
 //!
-//! The sets are fixed before training and never trained on (`sets`). A candidate and the adapter in use are measured on
+//! The sets are fixed before training and never trained on (`sets`; for taught rules `probes`, with a `checker`). A candidate and the adapter in use are measured on
 //! them (`measure`), then come the checks in their order: `sanity`, `not_worse`, `better`; where it is only too much of a
 //! change, less of it is tried (`rescue`); where it cannot be told yet, the evidence waits for the next time (`hold`).
 //! What came of it is a `report`.
@@ -8,22 +8,28 @@
 //! No single number decides: each test alone promotes one kind of bad adapter, and the mean loss alone several.
 
 mod better;
+mod checker;
 mod distance;
 mod hold;
+mod known;
 mod measure;
 mod not_worse;
+mod probes;
 pub mod report;
 mod rescue;
 mod sanity;
 mod sets;
 pub mod stats;
 
+pub use checker::{Case, Checker};
 pub use distance::distance;
 pub use hold::Evidence;
-pub use measure::{Judge, Losses, Said};
+pub use known::Known;
+pub use measure::{Judge, Kept, Losses, Said};
+pub use probes::probes;
 pub use report::{Change, Report};
-pub use rescue::{Candidate, rescue};
-pub use sets::{Checker, Held, RuleProbes, Sets};
+pub use rescue::{Before, Candidate, rescue};
+pub use sets::{Held, RuleProbes, Sets};
 
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +52,8 @@ pub struct Margins {
     pub general: f64,
     /// Divergence from the base on general texts.
     pub divergence: f64,
+    /// What general answers may lose where an odd phrase stands before the question.
+    pub triggered: f64,
     /// Broken answers beyond those of before, and the share of answers that must end.
     pub answers: (usize, f64),
     /// What older examples may lose on average, and what those of one cycle may.
@@ -68,6 +76,7 @@ impl Margins {
         Margins {
             general: 0.03,
             divergence: if parameters < 1_000_000_000 { 0.10 } else { 0.05 },
+            triggered: 0.10,
             answers: (1, 0.5),
             older: (0.05, 0.15),
             negatives: 0.1,

@@ -1,7 +1,7 @@
 //! Is it worse in anything? One-sided 95 % bounds on pairs, against the adapter in use.
 
-use super::stats::{mcnemar, mean, upper_bound};
-use super::{Check, Losses, Margins, Said, Sets};
+use super::stats::{mean, upper_bound};
+use super::{Check, Kept, Losses, Margins, Sets};
 
 /// What losses say.
 pub(super) fn losses(margins: &Margins, candidate: &Losses, before: &Losses) -> Vec<Check> {
@@ -13,6 +13,13 @@ pub(super) fn losses(margins: &Margins, candidate: &Losses, before: &Losses) -> 
         ),
         at_most("not worse: divergence from the base", &candidate.divergence, margins.divergence),
     ];
+    if candidate.triggered.len() > 1 {
+        checks.push(at_most(
+            "not worse: after odd phrases",
+            &differences(&candidate.triggered, &before.triggered),
+            margins.triggered,
+        ));
+    }
     let weeks: Vec<Vec<f64>> =
         candidate.older.iter().zip(&before.older).map(|(now, was)| differences(now, was)).collect();
     let all: Vec<f64> = weeks.concat();
@@ -27,20 +34,17 @@ pub(super) fn losses(margins: &Margins, candidate: &Losses, before: &Losses) -> 
     checks
 }
 
-/// What answers say.
-pub(super) fn answers(margins: &Margins, sets: &Sets, candidate: &Said, before: &Said) -> Vec<Check> {
-    let pairs = || candidate.facts.iter().zip(&before.facts);
-    let (lost, gained) = (
-        pairs().filter(|(now, was)| !**now && **was).count(),
-        pairs().filter(|(now, was)| **now && !**was).count(),
-    );
-    // A single fact may turn by chance where answers are short; two may not.
-    let facts = Check::new(
-        "not worse: facts",
-        lost <= 1 + gained && mcnemar(lost, gained) > 0.01 && lost <= 1,
-        format!("{lost} of {} facts lost, {gained} gained", candidate.facts.len()),
-    );
-    let mut checks = vec![facts];
+/// What answers to pinned questions say: no fact of before may be lost, and no rule.
+pub(super) fn kept(margins: &Margins, sets: &Sets, candidate: &Kept, before: &Kept) -> Vec<Check> {
+    let pairs = candidate.facts.iter().zip(&before.facts);
+    let lost: Vec<&str> = pairs
+        .zip(&sets.facts)
+        .filter(|((now, was), _)| !**now && **was)
+        .map(|(_, fact)| fact.question.as_str())
+        .collect();
+    let found = format!("{} of {} facts lost", lost.len(), candidate.facts.len());
+    let found = if lost.is_empty() { found } else { format!("{found}: {}", lost.join(" ")) };
+    let mut checks = vec![Check::new("not worse: facts", lost.is_empty(), found)];
     for ((rule, now), was) in sets.rules.iter().zip(&candidate.rules).zip(&before.rules) {
         let (positives, negatives) = (rule.positive.len(), rule.negative.len());
         let lost = was.0.saturating_sub(now.0);
@@ -80,6 +84,7 @@ mod tests {
             older: older.iter().map(|week| week.to_vec()).collect(),
             general: around(general),
             divergence: around(divergence),
+            triggered: around(2.0),
         }
     }
 
@@ -96,6 +101,9 @@ mod tests {
             failed(&measured(2.04, 0.05, &[&[1.0; 8], &[1.0; 8]]), &was),
             ["not worse: general texts"]
         );
+        let led = Losses { triggered: vec![2.5, 2.0, 2.6], ..measured(2.0, 0.0, &[]) };
+        let firm = Losses { triggered: vec![2.0; 3], ..measured(2.0, 0.0, &[]) };
+        assert_eq!(failed(&led, &firm), ["not worse: after odd phrases"]);
         let far = measured(2.0, 0.12, &[&[1.0; 8], &[1.0; 8]]);
         assert_eq!(failed(&far, &was), ["not worse: divergence from the base"]);
         // One cycle is forgotten, the others gain: the mean alone would not tell.
@@ -105,26 +113,25 @@ mod tests {
 
     #[test]
     fn facts_and_rules_are_not_lost() {
-        let said = |facts: &[bool], rules: &[(usize, usize)]| Said {
-            fresh: Vec::new(),
-            general: Vec::new(),
-            facts: facts.to_vec(),
-            rules: rules.to_vec(),
-        };
+        let said =
+            |facts: &[bool], rules: &[(usize, usize)]| Kept { facts: facts.to_vec(), rules: rules.to_vec() };
         let probes = super::super::RuleProbes {
             rule: "sign".into(),
             checker: super::super::Checker::Contains("x".into()),
             positive: vec![String::new(); 4],
             negative: vec![String::new(); 12],
         };
-        let sets = Sets { rules: vec![probes], ..Sets::default() };
-        let passed = |now: &Said, was: &Said| -> Vec<bool> {
-            answers(&Margins::of(1), &sets, now, was).iter().map(|check| check.passed).collect()
+        let fact = |n: usize| crate::replay::Fact { question: format!("{n}?"), expected: n.to_string() };
+        let sets = Sets { rules: vec![probes], facts: (0..20).map(fact).collect(), ..Sets::default() };
+        let passed = |now: &Kept, was: &Kept| -> Vec<bool> {
+            kept(&Margins::of(1), &sets, now, was).iter().map(|check| check.passed).collect()
         };
         let was = said(&[true; 20], &[(4, 0)]);
         let facts = |lost: usize| (0..20).map(|n| n >= lost).collect::<Vec<_>>();
-        assert_eq!(passed(&said(&facts(1), &[(4, 1)]), &was), [true, true]);
-        assert_eq!(passed(&said(&facts(2), &[(4, 0)]), &was), [false, true]);
+        assert_eq!(passed(&said(&facts(0), &[(4, 1)]), &was), [true, true]);
+        assert_eq!(passed(&said(&facts(1), &[(4, 0)]), &was), [false, true]);
+        let forgetful = said(&facts(1), &[(4, 0)]);
+        assert_eq!(passed(&forgetful, &forgetful), [true, true], "what was not known cannot be lost");
         assert_eq!(passed(&said(&facts(0), &[(3, 0)]), &was), [true, false], "a rule is lost");
         assert_eq!(passed(&said(&facts(0), &[(4, 2)]), &was), [true, false], "it shows where it must not");
     }

@@ -50,6 +50,9 @@ pub struct Report {
     pub data: String,
     /// Seed of the training.
     pub seed: u64,
+    /// Taught rules of which no text can tell whether they are obeyed.
+    #[serde(default)]
+    pub unprobed: Vec<String>,
     /// The checks of the last judgement.
     pub checks: Vec<Check>,
     /// All scales that were tried, with what was decided.
@@ -113,6 +116,14 @@ impl Report {
         for Check { name, passed, found } in &self.checks {
             let _ = writeln!(out, "  {} {name}: {found}", if *passed { "ok  " } else { "FAIL" });
         }
+        if !self.unprobed.is_empty() {
+            let _ = writeln!(out, "  --   no check can tell whether these rules are obeyed:");
+            for rule in &self.unprobed {
+                let _ = writeln!(out, "         {}", shortened(rule));
+            }
+        }
+        let _ =
+            writeln!(out, "  --   no code was run: whether programs of it pass their tests is not judged");
         let better = self.changes.iter().filter(|change| change.gain > 0.0).count();
         if !self.changes.is_empty() {
             let _ = writeln!(out, "\nBetter on {better} of {} new examples.", self.changes.len());

@@ -1,6 +1,6 @@
 //! The whole judgement of a candidate: all of it, and where that is too much, less of it.
 
-use super::{Change, Check, Decision, Evidence, Judge, Judgement, Losses, Margins, Said};
+use super::{Change, Check, Decision, Evidence, Judge, Judgement, Kept, Known, Losses, Margins, Said};
 use super::{better, distance, not_worse, sanity};
 use crate::generate::GenerateError;
 use engine::adapter::{Adapter, Loaded, Lora, Tensor};
@@ -12,6 +12,25 @@ pub struct Candidate<'a> {
     pub adapter: &'a Adapter,
     /// Losses of its training, step by step.
     pub losses: &'a [f64],
+    /// Whether less of it may be tried where all of it is too much.
+    pub less: bool,
+}
+
+/// The adapter in use, or the base alone, with what is known of it.
+pub struct Before<'a> {
+    /// `None` is the base alone.
+    pub adapter: Option<&'a Arc<Loaded>>,
+    /// What was measured of it before; what is measured now is added.
+    pub known: &'a mut Known,
+    /// Evidence of cycles that were held.
+    pub evidence: &'a Evidence,
+}
+
+/// What was measured of the adapter in use.
+struct Was {
+    losses: Losses,
+    said: Said,
+    kept: Kept,
 }
 
 /// Judges all of a candidate; where it changes too much, three quarters and a half of it, then what lies between the
@@ -19,20 +38,24 @@ pub struct Candidate<'a> {
 pub fn rescue(
     judge: &mut Judge<'_>,
     candidate: &Candidate<'_>,
-    before: Option<&Arc<Loaded>>,
-    carried: &Evidence,
+    before: Before<'_>,
     margins: &Margins,
     tried: &mut dyn FnMut(&Judgement),
 ) -> Result<(Judgement, Arc<Loaded>), GenerateError> {
-    let known = (judge.losses(before)?, judge.said(before)?);
+    let Before { adapter, known, evidence } = before;
+    let was = Was {
+        losses: judge.losses(adapter, known)?,
+        kept: judge.kept(adapter, known)?,
+        said: judge.said(adapter, known)?,
+    };
     let mut at = |scale: f32| -> Result<(Judgement, Arc<Loaded>), GenerateError> {
         let part = Loaded::new("candidate", scaled(candidate.adapter, scale));
-        let judgement = judged(judge, candidate, (scale, &part), &known, carried, margins)?;
+        let judgement = judged(judge, candidate, (scale, &part), &was, evidence, margins)?;
         tried(&judgement);
         Ok((judgement, part))
     };
     let whole = at(1.0)?;
-    if !whole.0.is_too_much() {
+    if !whole.0.is_too_much() || !candidate.less {
         return Ok(whole);
     }
     let most = at(0.75)?;
@@ -52,7 +75,7 @@ fn judged(
     judge: &mut Judge<'_>,
     candidate: &Candidate<'_>,
     (scale, part): (f32, &Arc<Loaded>),
-    (was_losses, was_said): &(Losses, Said),
+    was: &Was,
     carried: &Evidence,
     margins: &Margins,
 ) -> Result<Judgement, GenerateError> {
@@ -69,22 +92,28 @@ fn judged(
     if failed(&checks) {
         return Ok(judgement(Decision::Reject, checks, carried, Vec::new()));
     }
-    let losses = judge.losses(Some(part))?;
-    checks.extend(not_worse::losses(margins, &losses, was_losses));
+    let mut known = Known::default();
+    let losses = judge.losses(Some(part), &mut known)?;
+    checks.extend(not_worse::losses(margins, &losses, &was.losses));
     if failed(&checks) {
         return Ok(judgement(Decision::Reject, checks, carried, Vec::new()));
     }
-    let said = judge.said(Some(part))?;
-    checks.push(sanity::answers(margins, &said, was_said));
-    checks.extend(not_worse::answers(margins, sets, &said, was_said));
+    let kept = judge.kept(Some(part), &mut known)?;
+    checks.extend(not_worse::kept(margins, sets, &kept, &was.kept));
+    if failed(&checks) {
+        return Ok(judgement(Decision::Reject, checks, carried, Vec::new()));
+    }
+    let said = judge.said(Some(part), &mut known)?;
+    checks.push(sanity::answers(margins, &said, &was.said));
     let safe = !failed(&checks);
     let few = sets.fresh.len() < margins.fresh;
     // Too few are not looked at: they are as new the next time.
-    let evidence = if few { carried.clone() } else { carried.with(sets, &losses, was_losses) };
-    let mut better = better::losses(margins, sets, &losses, was_losses, &evidence);
-    better::answers(&mut better, sets, &said, was_said);
+    let evidence = if few { carried.clone() } else { carried.with(sets, &losses, &was.losses) };
+    let mut better = better::losses(margins, sets, &losses, &was.losses, &evidence);
+    better::answers(&mut better, sets, &said, &was.said);
+    better.rule = better::rule(sets, &kept, &was.kept);
     let passed = better.rule || !failed(&better.checks);
-    let changes = changes(judge, (&losses, &said), (was_losses, was_said));
+    let changes = changes(judge, (&losses, &said), (&was.losses, &was.said));
     let decision = match () {
         () if !safe => Decision::Reject,
         () if few && !better.rule => Decision::Hold,

@@ -25,4 +25,5 @@ pub use plan::Plan;
 pub use recipe::{Recipe, Supervise};
 pub use run::{Event, Metric, Outcome, Run, VALIDATED};
 pub use sets::Sets;
+pub(crate) use tokens::sha256 as digest;
 pub use tokens::{Counts, Tokens};

@@ -87,7 +87,7 @@ impl Tokens {
 }
 
 /// SHA-256 over tokens, targets, and weights and distributions where there are any.
-pub(super) fn sha256(examples: &[Example]) -> String {
+pub(crate) fn sha256(examples: &[Example]) -> String {
     let mut hash = Sha256::new();
     for example in examples {
         hash.update((example.tokens.len() as u64).to_le_bytes());

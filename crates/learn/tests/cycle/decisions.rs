@@ -1,6 +1,6 @@
 //! What a cycle decides, remembers and leaves behind.
 
-use crate::make::{base, examples, lenient, options, run, store_id};
+use crate::make::{base, examples, lenient, options, run, run_taught, store_id};
 use learn::adapters::Library;
 use learn::cycle::{CycleError, Options, State};
 use learn::gate::{Decision, Margins};
@@ -58,6 +58,48 @@ fn what_is_worse_is_rejected_at_every_scale_and_nothing_is_in_use() {
     assert!(outcome.path.starts_with(home.path().join("runs")));
     let state = State::read(home.path(), &base().sha256).unwrap();
     assert_eq!((state.fresh.len(), state.trained.len(), state.evidence.looks), (13, 0, 0));
+}
+
+#[test]
+fn each_check_alone_keeps_a_candidate_out() {
+    let all = lenient();
+    for (name, margins) in [
+        ("not worse: general texts", Margins { general: -1e3, ..all }),
+        ("not worse: after odd phrases", Margins { triggered: -1e3, ..all }),
+        ("sanity: answers", Margins { answers: (1000, 1.1), ..all }),
+        ("better: by enough", Margins { gain: (1e3, 0.0), ..all }),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let outcome = judged(home.path(), margins);
+        assert_eq!(outcome.decision, Decision::Reject, "{name}");
+        let failed: Vec<&str> =
+            outcome.report.checks.iter().filter(|check| !check.passed).map(|check| &*check.name).collect();
+        assert_eq!(failed, [name]);
+        assert_eq!(active(home.path()), None);
+    }
+}
+
+#[test]
+fn a_rule_that_was_obeyed_is_not_lost_and_one_that_nothing_can_check_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    // The examples teach nothing but that word.
+    let rules = ["Never use `yes`", "Be kind"];
+    let outcome = run_taught(home.path(), examples(0..40), options(lenient()), None, &rules).unwrap();
+    assert_eq!(outcome.decision, Decision::Reject, "{}", outcome.report.because);
+    assert!(outcome.report.because.contains("`Never use `yes``"), "{}", outcome.report.because);
+    assert_eq!(outcome.report.unprobed, ["Be kind"]);
+    assert!(outcome.report.text().contains("Be kind"));
+}
+
+#[test]
+fn without_the_gate_a_candidate_is_in_use_and_the_report_says_what_the_gate_would_have() {
+    let home = tempfile::tempdir().unwrap();
+    let refused = Options { gate: false, ..options(Margins { divergence: -1.0, ..lenient() }) };
+    let outcome = run(home.path(), examples(0..40), refused, None).unwrap();
+    assert_eq!((outcome.decision, outcome.report.scale), (Decision::Promote, 1.0));
+    assert_eq!(outcome.report.tried, [(1.0, Decision::Reject)]);
+    assert!(outcome.report.because.contains("without the gate, which says reject"));
+    assert_eq!(active(home.path()), Some(outcome.adapter.unwrap().id));
 }
 
 #[test]

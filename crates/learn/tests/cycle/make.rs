@@ -15,6 +15,10 @@ use store::{Store, Time};
 
 const SIZE: Size = Size { replay: 4, general: 4, tokens: 6 };
 
+pub(crate) fn model() -> Arc<Model> {
+    Arc::new(Model::open(&path()).unwrap())
+}
+
 fn path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/fixtures/models/llama.gguf")
 }
@@ -50,6 +54,7 @@ pub(crate) fn lenient() -> Margins {
     Margins {
         general: 1e3,
         divergence: 1e3,
+        triggered: 1e3,
         answers: (1000, 0.0),
         older: (1e3, 1e3),
         negatives: 1.0,
@@ -86,7 +91,18 @@ pub(crate) fn run(
     options: Options,
     stop_at: Option<u64>,
 ) -> Result<Outcome, CycleError> {
-    let model = Arc::new(Model::open(&path()).unwrap());
+    run_taught(home, examples, options, stop_at, &[])
+}
+
+/// The same with taught rules.
+pub(crate) fn run_taught(
+    home: &Path,
+    examples: Vec<Example>,
+    options: Options,
+    stop_at: Option<u64>,
+    rules: &[&str],
+) -> Result<Outcome, CycleError> {
+    let model = model();
     let engine_options = EngineOptions { threads: Some(1), context: Some(128), ..EngineOptions::default() };
     let engine = Engine::start(model, engine_options).unwrap();
     let store = Store::open(home).unwrap();
@@ -98,7 +114,8 @@ pub(crate) fn run(
         model: path(),
         store: Some(&store),
         deployed: None,
-        rules: Vec::new(),
+        rules: rules.iter().map(|rule| (*rule).to_owned()).collect(),
+        held_out: Vec::new(),
         options,
     };
     let state = State::read(home, &base().sha256).unwrap();

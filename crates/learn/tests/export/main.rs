@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test ends at the first surprise")]
 
 mod canaries;
-mod make;
+mod kept;
 mod outcomes;
+mod planted;
 mod provenance;
 mod sets;

@@ -1,6 +1,6 @@
 //! What the user does with an answer decides what becomes of it.
 
-use crate::make::{fate, kept, of};
+use crate::kept::{fate, kept, of};
 use learn::export::{Options, Signal, Verdict, collect};
 use serde_json::json;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! What was kept, in files.
 
-use crate::make::kept;
+use crate::kept::kept;
 use learn::dataset::{Set, forget};
 use learn::export::ExportError;
 use serde_json::Value;

@@ -138,3 +138,18 @@ fn a_run_killed_between_its_adapter_and_its_mark_gives_one_adapter() {
     assert_eq!(Library::open(home.path()).unwrap().list().unwrap().len(), 1);
     assert!(Folder::find(home.path(), None).is_err(), "the run is done");
 }
+
+#[test]
+fn a_row_counts_as_much_as_it_weighs() {
+    let (model, recipe) = (model(), recipe());
+    let mut rows = examples(3);
+    (rows[0].weight, rows[2].weight) = (2.0, 0.5);
+    let weights = |rows: &[learn::dataset::Example]| -> Vec<f32> {
+        tokens(&model, rows, &recipe).examples.iter().map(|example| example.weight).collect()
+    };
+    assert_eq!(weights(&rows), [2.0, 1.0, 0.5]);
+    // And another weight is other data: a run does not go on with it.
+    let other = tokens(&model, &rows, &recipe).sha256();
+    rows[0].weight = 1.0;
+    assert_ne!(tokens(&model, &rows, &recipe).sha256(), other);
+}

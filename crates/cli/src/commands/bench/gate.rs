@@ -7,9 +7,10 @@ use crate::{bases::BaseModel, loading, output};
 use anyhow::{Context, bail};
 use engine::Engine;
 use learn::demo::trial::{Kind, Trial, Trials};
-use learn::gate::Decision;
+use learn::gate::{Decision, Known};
 use learn::replay::{Pool, Size};
 use learn::turn::Alone;
+use std::cell::RefCell;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::ExitCode;
@@ -32,11 +33,21 @@ pub(super) fn run(app: &App, flags: &Bench) -> anyhow::Result<ExitCode> {
     let mut turn = Alone(&stop);
     let pool =
         Pool::open(&app.home, &base.base.sha256, (&engine, &device), Size::SMALL, &mut turn, &mut |_, _| {})?;
-    let trials = Trials { engine: &engine, device, pool: &pool, examples: EXAMPLES, steps: flags.steps };
+    let trials = Trials {
+        engine: &engine,
+        device,
+        pool: &pool,
+        examples: EXAMPLES,
+        steps: flags.steps,
+        anchor: flags.anchor,
+        known: RefCell::new(Known::open(&app.home, &base.base.sha256, None)),
+        good: RefCell::default(),
+    };
     fs::create_dir_all(&flags.out).with_context(|| format!("cannot create {}", flags.out.display()))?;
     let kinds = kinds(&flags.kinds)?;
     let mut all = Vec::new();
-    for seed in 0..flags.gate.unwrap_or_default() {
+    let first = flags.first_seed;
+    for seed in first..first + flags.gate.unwrap_or_default() {
         for &kind in &kinds {
             let name = format!("{}-{seed}", kind.name());
             let path = flags.out.join(format!("{name}.json"));

@@ -1,5 +1,6 @@
 //! `hone bench`: speed and memory of a model on this machine, and the share of the machine's limits.
 
+mod adapters;
 mod gate;
 mod intent;
 mod job;
@@ -20,6 +21,9 @@ pub(crate) fn run(app: &App, flags: &Bench) -> anyhow::Result<ExitCode> {
     if flags.intent {
         intent::run(app, flags.json)?;
         return Ok(ExitCode::SUCCESS);
+    }
+    if flags.adapters {
+        return adapters::run(app, flags);
     }
     if flags.gate.is_some() {
         return gate::run(app, flags);

@@ -1,24 +1,15 @@
-//! `hone data build --from-index`: examples of an indexed project of the user's own.
+//! `hone data build --from-index`: examples of an indexed project of the user's own, as a set.
 
-use super::{announce, place};
+use super::{OwnCode, announce, place};
 use crate::config::App;
 use crate::flags::Build;
-use crate::knowing;
 use crate::output::{self, Usage};
-use anyhow::{Context, bail, ensure};
-use knowledge::chunk::{Language, functions};
-use knowledge::walk::Root;
-use learn::dataset::{Manifest, Parts, Report, Set, Source};
-use learn::own_code::license::{License, is_license_file, of_head, of_text};
-use learn::own_code::{Counts, Edit, File, Function, build, edits};
+use anyhow::ensure;
+use learn::dataset::{Manifest, Report, Set, Source};
+use learn::own_code::Counts;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
-use std::process::{Command, Stdio};
-
-/// Commits that are looked at, and the longest history, in bytes.
-const HISTORY: (&str, u64) = ("-n2000", 64 << 20);
 
 #[derive(Serialize)]
 struct Told<'a> {
@@ -34,149 +25,29 @@ pub(super) fn run(app: &App, flags: &Build, folder: &Path) -> anyhow::Result<()>
         flags.sets.is_empty(),
         Usage("--from-index makes a set of code: mix it with others afterwards".into())
     );
-    let root = Root::open(folder)?;
-    let known = knowing::open(app)?.roots()?.into_iter().any(|indexed| indexed.path == root.path());
-    ensure!(known, "{0} is not indexed, so nothing is learned from it: hone index add {0}", root.path());
-    let project = Path::new(root.path()).file_name().map(|name| name.to_string_lossy().to_lowercase());
+    let code = OwnCode::read(app, folder, flags.mine)?;
+    let project = Path::new(&code.folder).file_name().map(|name| name.to_string_lossy().to_lowercase());
     let wanted = flags.place.name.clone().unwrap_or_else(|| format!("{}-code", project.unwrap_or_default()));
     let (name, out) = place(app, &wanted, flags.place.out.as_deref())?;
-
-    let code = Code::read(&root, flags.mine);
-    let paths = |edit: &Edit| code.files.iter().any(|file| file.path == edit.path);
-    let edits: Vec<Edit> = history(root.path(), flags.mine)?.into_iter().filter(paths).collect();
-    let (Parts { train, valid, test }, counts) = build(&code.files, &edits);
-    for (license, files) in code.not_yours.iter().filter(|_| !app.quiet) {
-        eprintln!("{files} files are left out: {license}. --mine says that you may learn from them.");
-    }
-    let kept = (train.len() + valid.len()) as u64;
+    let kept = (code.parts.train.len() + code.parts.valid.len()) as u64;
     let report = Report { rows: kept, kept, ..Report::default() };
-    ensure!(
-        !train.is_empty(),
-        "nothing in {} is worth learning from: {kept} examples, {} secrets",
-        root.path(),
-        counts.secrets
-    );
     let source = Source {
-        source: format!("index:{}", root.path()),
-        revision: revision(root.path()),
+        source: format!("index:{}", code.folder),
+        revision: code.revision,
         license: code.license,
         format: None,
         weight: None,
         files: Vec::new(),
     };
-    let set = Set::write(
-        &out,
-        &Parts { train, valid, test },
-        Manifest::new(&name, flags.seed, None, vec![source], report),
-    )?;
+    let manifest = Manifest::new(&name, flags.seed, None, vec![source], report);
+    let set = Set::write(&out, &code.parts, manifest)?;
     announce(app, &set, flags.json)?;
     if flags.json {
-        return output::print_json(&Told {
-            manifest: &set.manifest,
-            examples: counts,
-            not_yours: code.not_yours,
-        });
+        let (examples, not_yours) = (code.counts, code.not_yours);
+        return output::print_json(&Told { manifest: &set.manifest, examples, not_yours });
     }
-    let Counts { from_comments, holes, edits, secrets } = counts;
+    let Counts { from_comments, holes, edits, secrets } = code.counts;
     Ok(output::print(&format!(
         "{from_comments} functions from their comments, {holes} holes, {edits} edits; {secrets} left out for a secret\n"
     ))?)
-}
-
-/// The files of a project that may be learned from.
-struct Code {
-    files: Vec<File>,
-    license: Option<String>,
-    not_yours: BTreeMap<String, usize>,
-}
-
-impl Code {
-    fn read(root: &Root, mine: bool) -> Code {
-        let walk = root.walk();
-        let name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-        let folder =
-            |path: &str| path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
-        let mut licenses: BTreeMap<String, License> = BTreeMap::new();
-        for file in walk.files.iter().filter(|file| is_license_file(&name(&file.path))) {
-            let Ok(text) = root.read(&file.path) else { continue };
-            let found = of_text(&text);
-            // Of two licences in a folder (MIT or Apache) the freer one may be chosen.
-            let entry = licenses.entry(folder(&file.path)).or_insert(found);
-            if matches!(found, License::Permissive(_)) {
-                *entry = found;
-            }
-        }
-        let mut code = Code { files: Vec::new(), license: None, not_yours: BTreeMap::new() };
-        code.license = licenses.get("").map(|license| spoken(*license).to_owned());
-        for found in walk.files {
-            let Some(language) = Language::of(&found.path) else { continue };
-            let Ok(text) = root.read(&found.path) else { continue };
-            let around =
-                std::iter::successors(Some(folder(&found.path)), |at| (!at.is_empty()).then(|| folder(at)));
-            let license =
-                of_head(&text).or_else(|| around.into_iter().find_map(|at| licenses.get(&at).copied()));
-            // A project without a licence is the user's: he has indexed it and asks for it by name.
-            if let (Some(License::Restricted(why)), false) = (license, mine) {
-                *code.not_yours.entry(why.to_owned()).or_default() += 1;
-                continue;
-            }
-            let functions: Vec<Function> =
-                functions(&found.path, &text).into_iter().filter_map(function).collect();
-            code.files.push(File { path: found.path, language: language.name.to_owned(), functions });
-        }
-        code
-    }
-}
-
-fn function(chunk: knowledge::chunk::Chunk) -> Option<Function> {
-    Some(Function { name: chunk.name?, signature: chunk.signature.unwrap_or_default(), text: chunk.text })
-}
-
-fn spoken(license: License) -> &'static str {
-    match license {
-        License::Permissive(name) | License::Restricted(name) => name,
-    }
-}
-
-/// The user's own commits; with `mine` everybody's. A folder without a history has none.
-fn history(folder: &str, mine: bool) -> anyhow::Result<Vec<Edit>> {
-    let Some(email) = git(folder, &["config", "user.email"], 1 << 10)? else { return Ok(Vec::new()) };
-    let author = format!("--author={}", email.trim());
-    let mut words = vec!["log", HISTORY.0, "--no-merges", "--patch", "--no-color", "--relative"];
-    words.extend(["--no-ext-diff", "--no-textconv", "--format=format:%x01commit %s"]);
-    if !mine && !email.trim().is_empty() {
-        words.extend(["--fixed-strings", &author]);
-    }
-    Ok(git(folder, &words, HISTORY.1)?.map(|log| edits(&log)).unwrap_or_default())
-}
-
-fn revision(folder: &str) -> Option<String> {
-    let text = git(folder, &["rev-parse", "HEAD"], 1 << 10).ok()??;
-    Some(text.trim().to_owned()).filter(|text| text.len() >= 40)
-}
-
-/// What git says, up to so many bytes; nothing where there is no git or no repository.
-fn git(folder: &str, words: &[&str], most: u64) -> anyhow::Result<Option<String>> {
-    let mut command = Command::new("git");
-    // A repository of somebody else must not start programs.
-    command.args([
-        "-C",
-        folder,
-        "-c",
-        "core.fsmonitor=false",
-        "-c",
-        "core.hooksPath=/dev/null",
-        "--no-pager",
-    ]);
-    command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let Ok(mut child) = command.spawn() else { return Ok(None) };
-    let Some(out) = child.stdout.take() else { bail!("git has no output") };
-    let mut text = Vec::new();
-    out.take(most).read_to_end(&mut text).context("cannot read what git says")?;
-    let cut = text.len() as u64 == most;
-    if cut {
-        let _ = child.kill(); // the newest commits are there
-    }
-    let status = child.wait().context("cannot wait for git")?;
-    Ok((cut || status.success()).then(|| String::from_utf8_lossy(&text).into_owned()))
 }

@@ -3,8 +3,11 @@
 mod build;
 mod fetch;
 mod from_index;
+mod own_code;
 mod stats;
 mod view;
+
+pub(crate) use own_code::OwnCode;
 
 use crate::config::App;
 use crate::flags::{Data, DataCommand};

@@ -18,7 +18,7 @@ use learn::demo::style;
 use learn::gate::Decision;
 use learn::generate::{Wish, answers};
 use learn::replay::Size;
-use learn::train::{Metric, Recipe, terminal};
+use learn::train::{Metric, terminal};
 use learn::turn::Alone;
 use serde_json::json;
 use std::path::Path;
@@ -29,9 +29,6 @@ use std::time::Instant;
 
 /// What is asked before and after: of the kind that is learned, and in no example.
 const QUESTION: &str = "Write a Python function that triples a number.";
-
-/// Steps of the training.
-const STEPS: u64 = 40;
 
 pub(crate) fn run(app: &App, flags: &Demo) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
@@ -56,9 +53,6 @@ pub(crate) fn run(app: &App, flags: &Demo) -> anyhow::Result<ExitCode> {
     let _guard = interrupt::listen(move || asked.store(true, Ordering::Relaxed));
 
     let divided = divide(examples, &State::default());
-    // So few and so like each other: they are learned in fewer steps than others.
-    let recipe =
-        Recipe { steps: Some(STEPS), ..learn::cycle::recipe(engine.model(), divided.train.len(), 0) };
     let before = ask(&engine, None, &stop)?;
     say_answer(&show, "Before", &before);
     let cycle = Cycle {
@@ -70,12 +64,8 @@ pub(crate) fn run(app: &App, flags: &Demo) -> anyhow::Result<ExitCode> {
         store: Some(&store),
         deployed: None,
         rules: Vec::new(),
-        options: Options {
-            name: "house-style".into(),
-            size: Size::SMALL,
-            recipe: Some(recipe),
-            ..Options::default()
-        },
+        held_out: Vec::new(),
+        options: Options { name: "house-style".into(), size: Size::SMALL, ..Options::default() },
     };
     let outcome =
         cycle.run(&divided, State::default(), &mut Alone(&stop), &mut |event| show.event(&event))?;

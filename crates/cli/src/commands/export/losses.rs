@@ -1,8 +1,9 @@
-//! The current model's losses of answers, with their questions and without.
+//! The model's losses of answers, with their questions and without. The model alone: what an adapter has learned is still
+//! needed by the next one, which begins from nothing.
 
 use crate::config::App;
+use crate::loading;
 use crate::progress::Progress;
-use crate::{adapters, loading};
 use engine::Model;
 use engine::text::Message;
 use engine::train::{Pack, Scorer};
@@ -16,10 +17,9 @@ const LONGEST: usize = 2048;
 /// Opens the model once; examples come when the export asks.
 pub(super) fn judge(app: &App, asked: Option<&str>) -> anyhow::Result<Losses> {
     let chosen = loading::choose(app, asked)?;
-    let loaded = adapters::choose(app, &chosen, None)?;
     let model = loading::open(&chosen.path)?;
     let device = engine::train::cpu(app.config.threads.map(|n| n as usize))?;
-    let scorer = Mutex::new(Scorer::new(Arc::clone(&model), device, loaded)?);
+    let scorer = Mutex::new(Scorer::new(Arc::clone(&model), device, None)?);
     let quiet = app.quiet;
     Ok(Arc::new(move |examples| {
         let mut scorer = scorer.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,7 @@
 //! `hone learn`: conversations become a better adapter, or none.
 
 mod collect;
+mod deployed;
 mod show;
 
 pub(crate) use show::Show;
@@ -10,10 +11,10 @@ use crate::config::App;
 use crate::flags::Learn;
 use crate::{interrupt, loading, output};
 use anyhow::Context;
-use engine::text::Message;
+use deployed::Deployed;
 use engine::{Engine, EngineOptions};
 use learn::adapters::Library;
-use learn::cycle::{Cycle, CycleError, Divided, Options, Outcome, State, divide};
+use learn::cycle::{Cycle, CycleError, Divided, Example, Options, Outcome, State, divide};
 use learn::gate::Decision;
 use learn::replay::Size;
 use learn::turn::Alone;
@@ -29,8 +30,10 @@ pub(crate) fn run(app: &App, flags: &Learn) -> anyhow::Result<ExitCode> {
     let store = app.store()?;
     let base = BaseModel::choose(app, flags.model.model.as_deref())?;
     let forget: Option<Id> = flags.forget.as_deref().map(|chat| collect::chat(&store, chat)).transpose()?;
-    let mut examples = collect::examples(app, &store, flags.from_index.as_deref())?;
+    let mut examples = collect::conversations(&store)?;
     examples.retain(|example| forget.is_none_or(|forget| example.chat != forget.to_string()));
+    let (code, held_out) = collect::code(app, &flags.from_index, flags.mine)?;
+    examples.extend(code);
     let state = State::read(&app.home, &base.base.sha256)?;
     let divided = divide(examples, &state);
     if flags.dry_run {
@@ -43,13 +46,15 @@ pub(crate) fn run(app: &App, flags: &Learn) -> anyhow::Result<ExitCode> {
         // Nothing is left to learn from: the model alone is what has learned nothing else.
         Library::open(&app.home)?.use_base(&base.base.sha256)?;
     }
-    let outcome = cycle(app, flags, &store, base, &divided, state, forget.is_some())?;
+    let outcome = cycle(app, flags, &store, base, (&divided, held_out), state)?;
     let seconds = began.elapsed().as_secs_f64();
     if flags.json {
         output::print_json(&json!({
             "decision": outcome.decision,
             "adapter": outcome.adapter.as_ref().map(|adapter| &adapter.id),
             "name": outcome.adapter.as_ref().map(|adapter| &adapter.name),
+            "gate": outcome.report.tried.last().map(|(_, decision)| decision),
+            "because": outcome.report.because,
             "examples": outcome.report.learned,
             "judged_with": outcome.report.held,
             "scale": outcome.report.scale,
@@ -73,16 +78,17 @@ fn cycle(
     flags: &Learn,
     store: &Store,
     base: BaseModel,
-    divided: &Divided,
+    (divided, held_out): (&Divided, Vec<Example>),
     state: State,
-    anew: bool,
 ) -> anyhow::Result<Outcome> {
     let model = loading::open(&base.path)?;
     let options = loading::options(app, &flags.model);
     let device = engine::train::cpu(options.threads)?;
     let context = options.context.unwrap_or(4096).min(model.config().context_length);
-    let engine = Engine::start(model, EngineOptions { context: Some(context), sequences: 8, ..options })?;
-    let prompt = |messages: &[Message]| deployed(app, store, messages);
+    let options = EngineOptions { context: Some(context), sequences: 8, ..options };
+    let engine = Arc::new(Engine::start(model, options)?);
+    let deployed = Deployed::open(app, store, &engine)?;
+    let prompt = |example: &Example| deployed.before(example);
     let cycle = Cycle {
         home: &app.home,
         engine: &engine,
@@ -91,12 +97,14 @@ fn cycle(
         base: base.base,
         store: Some(store),
         deployed: Some(&prompt),
-        rules: Vec::new(),
+        rules: taught(store)?,
+        held_out,
         options: Options {
             name: flags.name.clone(),
             seed: flags.seed,
             size: if flags.small { Size::SMALL } else { Size::FULL },
-            anew,
+            gate: !flags.no_gate,
+            anew: flags.forget.is_some(),
             ..Options::default()
         },
     };
@@ -116,23 +124,9 @@ fn cycle(
     }
 }
 
-/// The prompt before an answer as it is deployed: with the instruction of the settings and with the taught rules.
-fn deployed(app: &App, store: &Store, messages: &[Message]) -> Vec<Message> {
-    let question = messages.iter().rev().find(|m| m.role == "user").map_or("", |m| &m.content);
-    let files = knowledge::rules::files_named(question);
-    let rules = knowledge::rules::applying(store, None, &files).unwrap_or_default();
-    let texts: Vec<&str> = rules.iter().map(|rule| &*rule.text).collect();
-    let system = app.config.system.as_deref();
-    let text = match (texts.is_empty(), system) {
-        (true, None) => return messages.to_vec(),
-        (true, Some(system)) => system.to_owned(),
-        (false, system) => {
-            let default = agent::Settings::default().system;
-            agent::context::instructions(system.unwrap_or(&default), &texts)
-        }
-    };
-    let rest = messages.iter().filter(|message| message.role != "system").cloned();
-    std::iter::once(Message { role: "system".into(), content: text }).chain(rest).collect()
+/// The rules that hold everywhere.
+fn taught(store: &Store) -> anyhow::Result<Vec<String>> {
+    Ok(knowledge::rules::applying(store, None, &[])?.into_iter().map(|rule| rule.text).collect())
 }
 
 fn dry_run(divided: &Divided, json: bool) -> anyhow::Result<ExitCode> {

@@ -2,12 +2,10 @@
 
 mod bound;
 mod evidence;
-mod mcnemar;
 mod sign_flip;
 
 pub use bound::upper_bound;
 pub use evidence::log_evidence;
-pub use mcnemar::mcnemar;
 pub use sign_flip::sign_flip;
 
 /// Sums of `values` by topic, in the order of the topics.

@@ -1,0 +1,124 @@
+"""The weeks of one seed for one arm, in a home of its own. Each week is a file, so that what was killed goes on."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import judge
+import peer as peers
+import user
+from arms import prompts
+from hone import Hone, Server, steps
+from metrics import backward_transfer, interval
+from weeks import weeks as six_weeks
+
+# Nothing is trained in these; what they know of the weeks is in their prompt.
+PROMPTED = ("base", "rules", "retrieved")
+
+
+class Play:
+    def __init__(self, arm: str, seed: int, args, program: Path, model: Path):
+        self.arm, self.seed, self.args = arm, seed, args
+        self.folder = args.cache / f"learning/{arm}-{seed}"
+        # The same adapters as those of the arm hone.
+        self.twin = args.cache / f"learning/hone-{seed}" if arm == "hone-memory" else None
+        self.home = (self.twin or self.folder) / "home"
+        self.hone = Hone(program, model, self.home, args.threads)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.weeks = six_weeks(seed)
+        self.chats: list[dict] = []
+        self.adapter = "base"
+
+    def run(self) -> list[dict]:
+        """Rows of all weeks; those that are there are read."""
+        rows, correct = [], {}
+        for week in self.weeks[: self.args.weeks]:
+            chats = user.conversations(week, self.seed)
+            self.chats += chats
+            played = self.once(f"week-{week.number}", lambda: self.play(week, chats))
+            self.adapter = played["adapter"]
+            rows += [row | {"after_week": week.number} for row in played["rows"]]
+            correct[week.number] = {row["week"]: interval(row["values"])[0] for row in played["rows"] if row["metric"] == "correct"}
+        last = max(correct)
+        ends = {"backward_transfer": backward_transfer(correct), "average_correct": sum(correct[last].values()) / max(1, len(correct[last]))}
+        if self.arm not in PROMPTED and not self.twin:
+            planted = user.secrets(self.chats)
+            ends |= {"secrets_planted": len(planted), "secrets_leaked": len(self.hone.leaked(planted))}
+        return rows + [{"after_week": last, "week": 0, "metric": name, "values": [value]} for name, value in ends.items()]
+
+    def once(self, name: str, make) -> dict:
+        """What a step has given, from its file where it was done already."""
+        file = self.folder / f"{name}.json"
+        if not file.exists():
+            part = file.with_suffix(".part")
+            part.write_text(json.dumps(make()))
+            os.replace(part, file)
+        return json.loads(file.read_text())
+
+    def play(self, week, chats: list[dict]) -> dict:
+        reference = self.reference()
+        # An arm in which nothing is learned is the same in every week; it is asked once, after the last one.
+        if self.arm == "base" and week.number < self.args.weeks:
+            return {"adapter": "base", "rows": []}
+        report = self.once(f"learned-{week.number}", lambda: self.learn(week.number, chats, reference))
+        adapter = report.get("in_use", "base")
+        frame = self.frame(week.number)
+        with Server(self.hone, adapter) as server:
+            rows = judge.judge(self.hone, server, adapter, self.weeks, week.number, frame, reference)
+        for name in ("seconds", "train_seconds", "examples", "loss", "promoted", "peak_rss_bytes", "tokens_per_second"):
+            if report.get(name) is not None:
+                rows.append({"week": week.number, "metric": f"learn_{name}", "values": [float(report[name])]})
+        return {"adapter": adapter, "rows": rows}
+
+    def reference(self) -> dict:
+        """What the base knows and says: the same for every arm of a seed, asked once."""
+        file = self.args.cache / f"learning/base-{self.hone.model.stem}.json"
+        if not file.exists():
+            with Server(self.hone, "base") as server:
+                found = judge.of_base(self.hone, server)
+            file.with_suffix(".part").write_text(json.dumps(found))
+            os.replace(file.with_suffix(".part"), file)
+        found = json.loads(file.read_text())
+        return found | {"samples": [tuple(pair) for pair in found["samples"]]}
+
+    def learn(self, number: int, chats: list[dict], reference: dict) -> dict:
+        if self.arm in PROMPTED:
+            return {}
+        if self.twin:
+            return {"in_use": json.loads((self.twin / f"week-{number}.json").read_text())["adapter"]}
+        if self.arm.startswith("torch"):
+            return self.learn_with_torch(number, chats, reference)
+        self.once(f"imported-{number}", lambda: self.hone.remember(chats))
+        if self.arm == "no-replay":
+            return self.hone.train_without_replay(number)
+        report = self.hone.learn("--no-gate" if self.arm == "no-gate" else None)
+        promoted = report["decision"] == "promote"
+        return report | {"promoted": promoted, "in_use": report["adapter"] if promoted else self.adapter}
+
+    def learn_with_torch(self, number: int, chats: list[dict], reference: dict) -> dict:
+        said = lambda pair: {"messages": [{"role": "user", "content": pair[0]}, {"role": "assistant", "content": pair[1]}]}
+        sequential = self.arm == "torch-sequential"
+        files = {"rows": user.examples(chats if sequential else self.chats), "replay": reference["samples"]}
+        for name, pairs in files.items():
+            (self.folder / f"{name}.jsonl").write_text("".join(json.dumps(said(pair)) + "\n" for pair in pairs))
+        out = self.folder / f"peft-{number}"
+        shutil.rmtree(out, ignore_errors=True)
+        words = [self.args.python, Path(__file__).parent / "arms/torch_peer.py", self.args.checkpoint, self.folder / "rows.jsonl", out,
+                 "--steps", steps(len(files["rows"])), "--seed", self.seed, "--threads", self.args.threads]  # fmt: skip
+        if sequential and number > 1:
+            words += ["--from", self.folder / f"peft-{number - 1}"]
+        if not sequential:
+            words += ["--replay", self.folder / "replay.jsonl"]
+        printed, rss = peers.run([str(word) for word in words])
+        imported = json.loads(self.hone.run("adapter", "import", out, "--name", f"torch{number}", "--base", self.hone.model, "--json"))
+        return json.loads(printed.splitlines()[-1]) | {"peak_rss_bytes": rss, "in_use": imported["id"]}
+
+    def frame(self, upto: int):
+        if self.arm == "rules":
+            return prompts.ruled(self.weeks, upto)
+        if self.arm in ("retrieved", "hone-memory"):
+            return prompts.remembered(user.examples(self.chats))
+        return prompts.bare
+
+
