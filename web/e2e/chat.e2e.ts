@@ -52,7 +52,7 @@ it("comes from the first page to the first answer, and says which model suits th
   await page.getByRole("link", { name: /Write a Python function/ }).waitFor();
 });
 
-it("stops an answer, keeps what was said, and offers to go on", async () => {
+it("stops an answer, keeps what was said, and goes on with it in one message", async () => {
   await composer(page).fill("Count from 1 to 500, one number in each line, and write nothing else.");
   await composer(page).press("Enter");
   await until(async () => (await page.getByRole("log").locator(".caret-inside").count()) > 0, "the answer");
@@ -60,7 +60,19 @@ it("stops an answer, keeps what was said, and offers to go on", async () => {
   await page.getByText("Stopped.", { exact: true }).waitFor();
   const last = (await shown()).messages.at(-1);
   expect(last?.state).toBe("stopped");
-  await button("Continue").waitFor();
+  const prose = page.getByRole("log").locator(".prose").last();
+  const before = (await prose.innerText()).length;
+  await button("Continue").click();
+  await until(async () => (await prose.innerText()).length > before + 10, "more of the answer");
+  const going = button("Stop the answer");
+  if (await going.isVisible()) await going.click();
+  await until(async () => !["streaming", undefined].includes((await shown()).messages.at(-1)?.state), "its end");
+  const { messages } = await shown();
+  const whole = messages.at(-1);
+  expect(messages.filter(({ role }) => role === "user")).toHaveLength(2);
+  expect(whole?.id).not.toBe(last?.id);
+  expect(textOf(whole).startsWith(textOf(last))).toBe(true);
+  expect(textOf(whole).length).toBeGreaterThan(textOf(last).length);
 });
 
 it("keeps the branches of an edited question and of another answer, and switches between them", async () => {

@@ -36,6 +36,14 @@ it("uses a rule that it was taught, and asks about one that contradicts it", asy
   await ask(page, "Write a function that adds two numbers.");
   await button("1 rule").click();
   await page.getByRole("menuitem", { name: "Always use TypeScript" }).waitFor();
+  await page.goto(`${hone.url}/rules`);
+  await page.getByText("Where it was used").click();
+  await page.getByText("In 1 answer:").waitFor();
+  await page
+    .getByRole("main")
+    .getByRole("link", { name: /adds two numbers/ })
+    .click();
+  await page.waitForURL(/\/c\//);
 });
 
 it("answers from an indexed folder, and shows where from", async () => {
@@ -58,6 +66,44 @@ it("answers from an indexed folder, and shows where from", async () => {
   await page.getByRole("heading", { name: "Sources" }).waitFor();
   await page.getByText("tariff.py:1-", { exact: false }).first().waitFor();
   await page.getByRole("complementary").last().getByText("return 12 + 3 * weight").waitFor();
+});
+
+it("learns from a rewritten answer when asked, and stops", async () => {
+  await page.goto(hone.url);
+  await ask(page, "Write a function that doubles a number.");
+  await button("Edit the answer").click();
+  await page
+    .getByRole("textbox", { name: "Edit the answer" })
+    .fill("```ts\nconst doubled = (n: number) => 2 * n;\n```");
+  await button("Save as what it should have been").click();
+  await page.getByRole("group", { name: "Versions of the answer" }).getByText("2/2").waitFor();
+
+  await page.goto(`${hone.url}/learning`);
+  await page.getByText(/^1 example to learn from, 1 of them new/).waitFor();
+  const example = page.getByRole("list", { name: "Examples" }).getByRole("listitem");
+  await example.getByText("you rewrote it").waitFor();
+  await example.getByText("Look at it, or better it").click();
+  await example.getByRole("button", { name: "Edit the answer" }).click();
+  await example.getByRole("textbox").fill("```ts\nconst twice = (n: number) => 2 * n;\n```");
+  await example.getByRole("button", { name: "Learn this instead" }).click();
+  await example.getByText("twice").waitFor();
+  await example.getByLabel("Learn from this").selectOption("no");
+  await page.getByText("There is nothing to learn from yet.", { exact: false }).waitFor();
+  await page.getByRole("radio", { name: "Left out" }).click();
+  await example.first().getByText("you have taken it out").waitFor();
+  await example.filter({ hasText: "you have taken it out" }).getByLabel("Learn from this").selectOption("auto");
+
+  await button("Learn now").click();
+  await page.getByText(/The model answers general prompts.*: [1-9]/).waitFor({ timeout: 60_000 });
+  await button("Stop").click();
+  await page.getByText("“Learn now” goes on from here.", { exact: false }).waitFor({ timeout: 60_000 });
+});
+
+it("learns by itself when it is told to", async () => {
+  await page.getByRole("radio", { name: "At night" }).click();
+  await page.getByText("Saved. The server starts again with it.").first().waitFor();
+  await page.reload();
+  await until(async () => page.getByRole("radio", { name: "At night", checked: true }).isVisible(), "the schedule");
 });
 
 it("trains an adapter, puts it in use, and takes it back", async () => {
