@@ -78,20 +78,23 @@ it("learns from a rewritten answer when asked, and stops", async () => {
   await button("Save as what it should have been").click();
   await page.getByRole("group", { name: "Versions of the answer" }).getByText("2/2").waitFor();
 
+  const chat = page.url().split("/c/")[1];
   await page.goto(`${hone.url}/learning`);
-  await page.getByText(/^1 example to learn from, 1 of them new/).waitFor();
-  const example = page.getByRole("list", { name: "Examples" }).getByRole("listitem");
+  await page.getByText(/examples? to learn from, \d+ of them new/).waitFor();
+  const examples = page.getByRole("list", { name: "Examples" }).getByRole("listitem");
+  const example = examples.filter({ hasText: "Write a function that doubles a number." });
   await example.getByText("you rewrote it").waitFor();
   await example.getByText("Look at it, or better it").click();
   await example.getByRole("button", { name: "Edit the answer" }).click();
   await example.getByRole("textbox").fill("```ts\nconst twice = (n: number) => 2 * n;\n```");
   await example.getByRole("button", { name: "Learn this instead" }).click();
-  await example.getByText("twice").waitFor();
+  await until(async () => JSON.stringify(await hone.api(`/api/chats/${chat}`)).includes("twice"), "the better answer");
   await example.getByLabel("Learn from this").selectOption("no");
-  await page.getByText("There is nothing to learn from yet.", { exact: false }).waitFor();
+  await example.waitFor({ state: "detached" });
   await page.getByRole("radio", { name: "Left out" }).click();
-  await example.first().getByText("you have taken it out").waitFor();
-  await example.filter({ hasText: "you have taken it out" }).getByLabel("Learn from this").selectOption("auto");
+  const out = example.filter({ hasText: "you have taken it out" });
+  await out.getByLabel("Learn from this").selectOption("auto");
+  await out.waitFor({ state: "detached" });
 
   await button("Learn now").click();
   await page.getByText(/The model answers general prompts.*: [1-9]/).waitFor({ timeout: 60_000 });

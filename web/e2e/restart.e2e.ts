@@ -35,10 +35,12 @@ it("loses no text when the server is killed in the middle of an answer", { retry
   await composer(page).press("Enter");
   const chat = page.url().split("/c/")[1] ?? "";
   await until(async () => {
-    const { messages } = await hone.api<{ messages: { role: string; state: string }[] }>(`/api/chats/${chat}`);
+    const { messages } = await hone.api<{ messages: { role: string; spans: unknown[] }[] }>(`/api/chats/${chat}`);
     const last = messages.at(-1);
-    return messages.length === 4 && last?.role === "assistant" && last.state === "complete";
+    return messages.length === 4 && last?.role === "assistant" && last.spans.length > 0;
   }, "the next answer");
+  // A small model may go on for long.
+  await page.keyboard.press("Escape");
 });
 
 it("goes on by itself after settings have begun a new round", async () => {

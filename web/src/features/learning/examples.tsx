@@ -72,7 +72,7 @@ export function Examples() {
 function Counts({ counts }: { counts: Counted }) {
   const list = (numbers: Record<string, number>, names: Record<string, string>) =>
     Object.entries(numbers)
-      .map(([name, number]) => `${count(number)} ${names[name] ?? name.replaceAll("_", " ")}`)
+      .map(([name, number]) => `${names[name] ?? name.replaceAll("-", " ")} ${count(number)}`)
       .join(", ");
   return (
     <p className="text-muted text-xs">
@@ -107,17 +107,19 @@ function ExampleRow({ example }: { example: Example }) {
         </p>
         {example.chat && <ExampleText chat={example.chat} message={example.message} />}
       </div>
-      <Select
-        aria-label="Learn from this"
-        value={example.chosen === null ? "auto" : example.chosen ? "yes" : "no"}
-        disabled={choose.isPending || !example.chat}
-        onChange={(event) => choice(event.target.value)}
-        className="w-32 text-xs"
-      >
-        <option value="auto">hone decides</option>
-        <option value="yes">learn it</option>
-        <option value="no">leave it out</option>
-      </Select>
+      <div className="w-36 shrink-0">
+        <Select
+          aria-label="Learn from this"
+          value={example.chosen === null ? "auto" : example.chosen ? "yes" : "no"}
+          disabled={choose.isPending || !example.chat}
+          onChange={(event) => choice(event.target.value)}
+          className="text-xs"
+        >
+          <option value="auto">hone decides</option>
+          <option value="yes">learn it</option>
+          <option value="no">leave it out</option>
+        </Select>
+      </div>
     </div>
   );
 }

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { type Adapter, lineage, numbersOf } from "./lineage";
+import { type Adapter, lineage, numbersOf, scoresOf } from "./lineage";
 import { exampleIn } from "./example-text";
 import { groupsOf, whenOf } from "./gate-report";
 import { NOTHING, told } from "./run";
@@ -30,6 +30,14 @@ it("scores are read however deep they are", () => {
   expect(numbersOf({ loss: 1.5, gate: { style_after: 0.9, note: "x" } })).toEqual([
     ["loss", 1.5],
     ["gate style after", 0.9],
+  ]);
+});
+
+it("what training measured is told as before and after", () => {
+  expect(scoresOf({ first_valid_loss: 3.5, valid_loss: 0.25, loss: 0.2, best_step: 6 })).toEqual([
+    ["loss on held-back examples", "3.50 → 0.25"],
+    ["loss", "0.20"],
+    ["best step", "6"],
   ]);
 });
 
