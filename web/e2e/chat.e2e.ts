@@ -52,15 +52,29 @@ it("comes from the first page to the first answer, and says which model suits th
   await page.getByRole("link", { name: /Write a Python function/ }).waitFor();
 });
 
-it("stops an answer, keeps what was said, and offers to go on", async () => {
+it("stops an answer, keeps what was said, and goes on with it in one message", async () => {
   await composer(page).fill("Count from 1 to 500, one number in each line, and write nothing else.");
   await composer(page).press("Enter");
   await until(async () => (await page.getByRole("log").locator(".caret-inside").count()) > 0, "the answer");
   await button("Stop the answer").click();
   await page.getByText("Stopped.", { exact: true }).waitFor();
-  const last = (await shown()).messages.at(-1);
+  const before = (await shown()).messages;
+  const last = before.at(-1);
   expect(last?.state).toBe("stopped");
-  await button("Continue").waitFor();
+  await button("Continue").click();
+  // The beginning is on the disk with the new version of the answer, and grows there.
+  const grown = async () => {
+    const { messages } = await shown();
+    return messages.length === before.length + 1 && textOf(messages.at(-1)).length > textOf(last).length;
+  };
+  await until(grown, "the rest of the answer");
+  const going = button("Stop the answer");
+  if (await going.isVisible()) await going.click();
+  await until(async () => (await shown()).messages.at(-1)?.state !== "streaming", "its end");
+  const { messages } = await shown();
+  expect(messages.filter(({ role }) => role === "user")).toHaveLength(2);
+  expect(textOf(messages.at(-1)).startsWith(textOf(last))).toBe(true);
+  await page.getByRole("group", { name: "Versions of the answer" }).getByText("2/2").waitFor();
 });
 
 it("keeps the branches of an edited question and of another answer, and switches between them", async () => {

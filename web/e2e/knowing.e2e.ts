@@ -36,6 +36,14 @@ it("uses a rule that it was taught, and asks about one that contradicts it", asy
   await ask(page, "Write a function that adds two numbers.");
   await button("1 rule").click();
   await page.getByRole("menuitem", { name: "Always use TypeScript" }).waitFor();
+  await page.goto(`${hone.url}/rules`);
+  await page.getByText("Where it was used").click();
+  await page.getByText("In 1 answer:").waitFor();
+  await page
+    .getByRole("main")
+    .getByRole("link", { name: /adds two numbers/ })
+    .click();
+  await page.waitForURL(/\/c\//);
 });
 
 it("answers from an indexed folder, and shows where from", async () => {
@@ -58,6 +66,47 @@ it("answers from an indexed folder, and shows where from", async () => {
   await page.getByRole("heading", { name: "Sources" }).waitFor();
   await page.getByText("tariff.py:1-", { exact: false }).first().waitFor();
   await page.getByRole("complementary").last().getByText("return 12 + 3 * weight").waitFor();
+});
+
+it("learns from a rewritten answer when asked, and stops", async () => {
+  await page.goto(hone.url);
+  await ask(page, "Write a function that doubles a number.");
+  await button("Edit the answer").click();
+  await page
+    .getByRole("textbox", { name: "Edit the answer" })
+    .fill("```ts\nconst doubled = (n: number) => 2 * n;\n```");
+  await button("Save as what it should have been").click();
+  await page.getByRole("group", { name: "Versions of the answer" }).getByText("2/2").waitFor();
+
+  const chat = page.url().split("/c/")[1];
+  await page.goto(`${hone.url}/learning`);
+  await page.getByText(/examples? to learn from, \d+ of them new/).waitFor();
+  const examples = page.getByRole("list", { name: "Examples" }).getByRole("listitem");
+  const example = examples.filter({ hasText: "Write a function that doubles a number." });
+  await example.getByText("you rewrote it").waitFor();
+  await example.getByText("Look at it, or better it").click();
+  await example.getByRole("button", { name: "Edit the answer" }).click();
+  await example.getByRole("textbox").fill("```ts\nconst twice = (n: number) => 2 * n;\n```");
+  await example.getByRole("button", { name: "Learn this instead" }).click();
+  await until(async () => JSON.stringify(await hone.api(`/api/chats/${chat}`)).includes("twice"), "the better answer");
+  await example.getByLabel("Learn from this").selectOption("no");
+  await example.waitFor({ state: "detached" });
+  await page.getByRole("radio", { name: "Left out" }).click();
+  const out = example.filter({ hasText: "you have taken it out" });
+  await out.getByLabel("Learn from this").selectOption("auto");
+  await out.waitFor({ state: "detached" });
+
+  await button("Learn now").click();
+  await page.getByText(/The model answers general prompts.*: [1-9]/).waitFor({ timeout: 60_000 });
+  await button("Stop").click();
+  await page.getByText("“Learn now” goes on from here.", { exact: false }).waitFor({ timeout: 60_000 });
+});
+
+it("learns by itself when it is told to", async () => {
+  await page.getByRole("radio", { name: "At night" }).click();
+  await page.getByText("Saved. The server starts again with it.").first().waitFor();
+  await page.reload();
+  await until(async () => page.getByRole("radio", { name: "At night", checked: true }).isVisible(), "the schedule");
 });
 
 it("trains an adapter, puts it in use, and takes it back", async () => {

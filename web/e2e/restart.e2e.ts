@@ -35,22 +35,23 @@ it("loses no text when the server is killed in the middle of an answer", { retry
   await composer(page).press("Enter");
   const chat = page.url().split("/c/")[1] ?? "";
   await until(async () => {
-    const { messages } = await hone.api<{ messages: { role: string; state: string }[] }>(`/api/chats/${chat}`);
+    const { messages } = await hone.api<{ messages: { role: string; spans: unknown[] }[] }>(`/api/chats/${chat}`);
     const last = messages.at(-1);
-    return messages.length === 4 && last?.role === "assistant" && last.state === "complete";
+    return messages.length === 4 && last?.role === "assistant" && last.spans.length > 0;
   }, "the next answer");
+  // A small model may go on for long.
+  await page.keyboard.press("Escape");
 });
 
-// Skipped: a question right after the new round sometimes gets no answer that the page shows; why is open.
-it.skip("goes on by itself after settings have begun a new round", async () => {
+it("goes on by itself after settings have begun a new round", async () => {
   const { page } = await open(browser, `${hone.url}/settings`);
   await page.getByLabel("Randomness").fill("0.3");
   await page.getByRole("button", { name: "Save" }).first().click();
   await page.getByText("Saved. The server starts again with it.").waitFor();
-  // The old round answers for a moment, and lets go of the model before the new one takes it.
-  await page.waitForTimeout(8000);
-  await until(async () => (await fetch(`${hone.url}/health`)).ok, "the server");
-  expect((await hone.api<{ temperature: number }>("/api/settings")).temperature).toBeCloseTo(0.3);
-  await page.goto(hone.url);
+  // Whichever round it falls into, and whether the model is there yet or not.
+  await page.getByRole("link", { name: "New conversation" }).click();
   await ask(page, "Say one word.");
+  expect((await hone.api<{ temperature: number }>("/api/settings")).temperature).toBeCloseTo(0.3);
+  const { messages } = await hone.api<{ messages: unknown[] }>(`/api/chats/${page.url().split("/c/")[1]}`);
+  expect(messages).toHaveLength(2);
 });

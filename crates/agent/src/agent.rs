@@ -73,6 +73,8 @@ pub struct Ask {
     pub intent: Option<Intent>,
     /// What may go out.
     pub web: WebUse,
+    /// Of an answer that is to be gone on with: what its turn has said so far, the broken-off text last.
+    pub begun: Vec<Message>,
 }
 
 /// What the user allows to go out.

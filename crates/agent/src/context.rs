@@ -54,6 +54,8 @@ pub struct Parts<'a> {
     pub notes: Vec<String>,
     /// What the user says now.
     pub question: &'a str,
+    /// What the answer begins with.
+    pub opening: String,
     /// Tools that are offered.
     pub tools: &'a [ToolSpec],
     /// Tokens of the answer, where they are limited.
@@ -95,7 +97,7 @@ impl<'m> Context<'m> {
         let room = model.window().saturating_sub(answer + tools);
         let whole = [parts.system, data::NOTICE, parts.question].map(|text| model.count(text) + AROUND);
         let notes: usize = parts.notes.iter().map(|note| model.count(note) + AROUND).sum();
-        let needed = whole.iter().sum::<usize>() + notes;
+        let needed = whole.iter().sum::<usize>() + notes + model.count(&parts.opening);
         if needed > room {
             return Err(TooLong { needed, room });
         }

@@ -3,7 +3,7 @@
 use crate::agent::{Ask, WebUse};
 use crate::context::Parts;
 use crate::event::TurnEvent;
-use crate::model::ToolCall;
+use crate::model::{Message, ToolCall};
 use crate::seam::{Intent, Judgement, judge};
 use crate::source::Found;
 use crate::turn::Turn;
@@ -59,6 +59,7 @@ impl<'a> Turn<'a> {
             notes,
             history: &ask.history,
             question: &ask.text,
+            opening: ask.begun.last().map(Message::text).unwrap_or_default(),
             tools: &[],
             answer: agent.settings.max_tokens,
         }

@@ -44,6 +44,8 @@ pub struct Prompt {
     pub tools: Vec<ToolSpec>,
     /// Whether it must call one.
     pub choice: Choice,
+    /// What the answer begins with: the model goes on from there, and does not say it again.
+    pub opening: String,
     /// How tokens are chosen.
     pub sampling: Sampling,
     /// Tokens of the answer at most; `None` is up to the end of the window.

@@ -77,6 +77,7 @@ impl Turn<'_> {
         let agent = self.agent;
         let mut context = Context::build(parts, &*agent.model)?;
         self.gathered(judgement, &context, offered)?;
+        let mut opening = self.resume(&mut context)?;
 
         let steps = self.agent.settings.steps.max(1);
         for step in 1.. {
@@ -85,6 +86,7 @@ impl Turn<'_> {
                 messages: context.messages(),
                 tools: offered.to_vec(),
                 choice: Choice::Auto,
+                opening: std::mem::take(&mut opening),
                 sampling: self.agent.settings.sampling,
                 max_tokens: self.agent.settings.max_tokens,
             };
@@ -100,6 +102,20 @@ impl Turn<'_> {
             }
         }
         unreachable!("the last step returns")
+    }
+
+    /// Takes up an answer that was broken off. Gives its text, which the model goes on with.
+    fn resume(&mut self, context: &mut Context<'_>) -> Result<String, TurnError> {
+        let ask = self.ask;
+        let Some((open, before)) = ask.begun.split_last() else { return Ok(String::new()) };
+        for message in before {
+            match message.role {
+                Role::Tool => context.returned(message.clone())?,
+                _ => context.said(message.clone()),
+            }
+        }
+        self.opening = open.spans.clone();
+        Ok(open.text())
     }
 
     /// Keeps and tells what the answer is made from.

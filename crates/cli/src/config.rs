@@ -78,6 +78,16 @@ pub(crate) enum Schedule {
     Idle,
 }
 
+impl Schedule {
+    /// As the settings write it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Schedule::Night => "night",
+            Schedule::Idle => "idle",
+        }
+    }
+}
+
 /// `[web]`: who is asked. Without a key, an address or `tavily_keyless`, nobody is.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]

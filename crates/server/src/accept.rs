@@ -16,6 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -45,7 +46,7 @@ pub async fn serve(
 /// A server that listens and does not answer yet.
 pub struct Server {
     options: ServerOptions,
-    listeners: Vec<Listener>,
+    listeners: Vec<Arc<Listener>>,
     address: Address,
 }
 
@@ -57,7 +58,16 @@ impl Server {
     pub async fn bind(options: ServerOptions) -> Result<Server, ServeError> {
         options.check()?;
         let (listeners, address) = listen::open(&options).await?;
-        Ok(Server { options, listeners, address })
+        Ok(Server { options, listeners: listeners.into_iter().map(Arc::new).collect(), address })
+    }
+
+    /// The same place with other options for the next round; where to listen is not changed any more.
+    ///
+    /// # Errors
+    /// When the options are not safe.
+    pub fn with(self, options: ServerOptions) -> Result<Server, ServeError> {
+        options.check()?;
+        Ok(Server { options, ..self })
     }
 
     /// Where it listens, with the real port.
@@ -65,15 +75,26 @@ impl Server {
         &self.address
     }
 
-    /// Answers until `shutdown` is done.
+    /// Answers until `shutdown` is done, and gives the address back.
     pub async fn run(self, state: AppState, shutdown: impl Future<Output = ()>) {
+        self.round(state, shutdown).await;
+    }
+
+    /// Answers until `shutdown` is done. Who connects afterwards waits for the next round.
+    pub async fn round(&self, state: AppState, shutdown: impl Future<Output = ()>) {
         let limits = self.options.limits;
         let app = app(&self.options, self.address.port(), state);
         let places = Arc::new(Semaphore::new(connection_places(limits.connections)));
         let (stop, stopped) = watch::channel(());
         let mut loops = JoinSet::new();
-        for listener in self.listeners {
-            loops.spawn(accept(listener, app.clone(), limits, Arc::clone(&places), stopped.clone()));
+        for listener in &self.listeners {
+            loops.spawn(accept(
+                Arc::clone(listener),
+                app.clone(),
+                limits,
+                Arc::clone(&places),
+                stopped.clone(),
+            ));
         }
         shutdown.await;
         drop(stop); // everyone who watches it hears
@@ -89,7 +110,7 @@ fn connection_places(wanted: usize) -> usize {
 
 /// Accepts until told to stop, then waits for its connections to end, but not for ever.
 async fn accept(
-    listener: Listener,
+    listener: Arc<Listener>,
     app: Router,
     limits: Limits,
     places: Arc<Semaphore>,
@@ -130,7 +151,9 @@ async fn connection(
     _place: Option<OwnedSemaphorePermit>,
     mut stopped: watch::Receiver<()>,
 ) {
-    let service = service_fn(move |request: Request<Incoming>| {
+    let asked = AtomicBool::new(false);
+    let service = service_fn(|request: Request<Incoming>| {
+        asked.store(true, Ordering::Relaxed);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(arrival);
         app.clone().oneshot(request)
@@ -146,6 +169,10 @@ async fn connection(
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         _ = stopped.changed() => {
+            // Browsers connect ahead of need, and hyper would wait for the first request and answer it, however late.
+            if !asked.load(Ordering::Relaxed) {
+                return;
+            }
             connection.as_mut().graceful_shutdown();
             connection.await
         }

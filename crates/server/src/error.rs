@@ -192,6 +192,12 @@ impl ApiError {
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, SERVER, "model_loading", message).retry_after(1)
     }
 
+    /// A turn was asked for while this round of serving ends.
+    pub(crate) fn restarting() -> Self {
+        let message = "hone ends or starts again with other settings; nothing was saved of this message";
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, SERVER, "restarting", message).retry_after(1)
+    }
+
     pub(crate) fn load_failed(reason: &str) -> Self {
         let message = format!("the model could not be loaded: {reason}");
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, SERVER, "model_load_failed", message)
@@ -313,6 +319,7 @@ impl From<NotStarted> for ApiError {
                 "this conversation is being answered; wait for the end or stop it",
             ),
             NotStarted::Full => ApiError::overloaded(),
+            NotStarted::Closed => ApiError::restarting(),
             NotStarted::Thread(error) => {
                 tracing::error!(%error, "cannot start a thread");
                 ApiError::internal()

@@ -7,8 +7,9 @@ use crate::training::Session;
 use agent::Agent;
 use agent::model::LocalModel;
 use engine::text::Message;
-use engine::{Engine, Gaps};
+use engine::{Engine, Gaps, Model};
 use learn::cycle::{Cycle, CycleError, Divided, Event, Example, Options, State, divide};
+use learn::gate::Decision;
 use learn::turn::Turn;
 use learn::{export, train};
 use std::path::PathBuf;
@@ -38,12 +39,7 @@ impl Learning {
         engine: &Engine,
         now: bool,
     ) -> Result<Learning, NotPrepared> {
-        let failed = |error: &dyn std::fmt::Display| NotPrepared::Failed(error.to_string());
-        let base = adapters.base(engine.model()).map_err(|error| failed(&error))?;
-        let state = State::read(&adapters.home.folder, &base.sha256).map_err(|error| failed(&error))?;
-        let export =
-            export::collect(&brain.store, &crate::api::export::options()).map_err(|error| failed(&error))?;
-        let divided = divide(export.kept().map(Example::from).collect(), &state);
+        let (divided, state) = divided(&brain, adapters, engine.model())?;
         if divided.train.is_empty() || (divided.unlearned == 0 && !now) {
             return Err(NotPrepared::Nothing);
         }
@@ -90,6 +86,21 @@ impl Learning {
     }
 }
 
+/// The examples of all conversations, divided into those to learn and those to judge with.
+pub(crate) fn divided(
+    brain: &Brain,
+    adapters: &Adapters,
+    model: &Arc<Model>,
+) -> Result<(Divided, State), NotPrepared> {
+    let failed = |error: &dyn std::fmt::Display| NotPrepared::Failed(error.to_string());
+    let base = adapters.base(model).map_err(|error| failed(&error))?;
+    let state = State::read(&adapters.home.folder, &base.sha256).map_err(|error| failed(&error))?;
+    let export =
+        export::collect(&brain.store, &crate::api::export::options()).map_err(|error| failed(&error))?;
+    let divided = divide(export.kept().map(Example::from).collect(), &state);
+    Ok((divided, state))
+}
+
 /// Turns in the gaps between answers.
 struct InGaps<'a> {
     gaps: Gaps,
@@ -114,18 +125,19 @@ impl Turn for InGaps<'_> {
 
 fn tell(session: &Session, event: &Event<'_>) {
     match event {
-        Event::Replay(done, all) => {
-            session
-                .log
-                .remark(&format!("the model answers general prompts, to stay what it is: {done} of {all}"));
-        }
+        Event::Replay(done, all) => session.log.doing("replay", *done, *all),
         Event::Remark(remark) => session.log.remark(remark),
         Event::Begun(_, plan, done) => session.log.plan((*plan).clone(), *done),
         Event::Train(event) => session.log.event(event),
-        Event::Judging => session.log.remark("it is judged on examples that it has not seen"),
+        Event::Judging => session.log.doing("judging", 0, 0),
         Event::Judged(judgement) => {
-            let decision = serde_json::to_value(judgement.decision).unwrap_or_default();
-            session.log.remark(&format!("at {} of the change: {decision}", judgement.scale));
+            let decision = match judgement.decision {
+                Decision::Promote => "better, and worse in nothing",
+                Decision::Hold => "it cannot be told yet",
+                Decision::Reject => "not good enough",
+            };
+            let share = 100.0 * judgement.scale;
+            session.log.remark(&format!("with {share:.0} % of the change: {decision}"));
         }
         Event::Retry => session.log.remark("once more, with half the learning rate and twice the replay"),
     }

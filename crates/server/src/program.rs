@@ -12,6 +12,9 @@ pub trait Program: Send + Sync {
     /// Begins to fetch a model, or goes on with one whose pull was cut off.
     fn pull(&self, source: &str) -> Result<(), ProgramError>;
 
+    /// Ends a pull; what has come is kept.
+    fn stop_pull(&self, source: &str) -> Result<(), ProgramError>;
+
     /// Chooses the model that is served, and starts the server again with it.
     fn use_model(&self, name: &str) -> Result<(), ProgramError>;
 
@@ -127,7 +130,7 @@ pub struct CatalogModel {
 pub struct PullObject {
     /// What was asked for.
     pub source: String,
-    /// `running`, `done` or `failed`; a failed one goes on where it was when it is asked for again.
+    /// `running`, `done`, `stopped` or `failed`; the last two go on where they were when they are asked for again.
     pub state: String,
     /// What is being done.
     pub what: String,
@@ -185,6 +188,9 @@ pub struct SettingsObject {
     /// Threads that compute.
     #[schema(required)]
     pub threads: Option<u32>,
+    /// When hone learns by itself: `night` or `idle`; null is not.
+    #[schema(required)]
+    pub learn_schedule: Option<String>,
 }
 
 /// Settings to change; what is left out stays, and an empty text or zero takes a setting away.
@@ -215,4 +221,58 @@ pub struct SettingsEdit {
     pub context: Option<u32>,
     /// See `SettingsObject`.
     pub threads: Option<u32>,
+    /// See `SettingsObject`.
+    pub learn_schedule: Option<String>,
+}
+
+impl SettingsEdit {
+    /// Names of the settings that it changes, for the audit log: never their values.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        let SettingsEdit {
+            providers,
+            tavily_key,
+            tavily_keyless,
+            searxng_url,
+            remote_url,
+            remote_model,
+            remote_key,
+            system,
+            temperature,
+            max_tokens,
+            context,
+            threads,
+            learn_schedule,
+        } = self;
+        let all = [
+            ("providers", providers.is_some()),
+            ("tavily_key", tavily_key.is_some()),
+            ("tavily_keyless", tavily_keyless.is_some()),
+            ("searxng_url", searxng_url.is_some()),
+            ("remote_url", remote_url.is_some()),
+            ("remote_model", remote_model.is_some()),
+            ("remote_key", remote_key.is_some()),
+            ("system", system.is_some()),
+            ("temperature", temperature.is_some()),
+            ("max_tokens", max_tokens.is_some()),
+            ("context", context.is_some()),
+            ("threads", threads.is_some()),
+            ("learn_schedule", learn_schedule.is_some()),
+        ];
+        all.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_told_by_its_names_only() {
+        let edit = SettingsEdit {
+            tavily_key: Some("tvly-secret".into()),
+            temperature: Some(0.2),
+            ..SettingsEdit::default()
+        };
+        assert_eq!(edit.names(), ["tavily_key", "temperature"]);
+    }
 }

@@ -90,9 +90,9 @@ impl AppState {
         self.0.program.get().cloned()
     }
 
-    /// Asks all turns of conversations to end; what they have said is kept.
+    /// Asks all turns of conversations to end, and lets none begin; what they have said is kept.
     pub fn stop_turns(&self) {
-        self.0.turns.stop();
+        self.0.turns.close();
     }
 
     /// Serves embeddings under `name`, by a model that `open` opens at the first request for them. The error of

@@ -69,6 +69,8 @@ pub(crate) struct Standing {
     pub(crate) step: u64,
     /// Share of the next step that is done.
     pub(crate) step_share: f64,
+    /// What a cycle of learning does beside training.
+    pub(crate) doing: Option<LearnDoing>,
     /// What was measured last.
     pub(crate) last: Option<TrainStep>,
     /// Id of the adapter, when it is done.
@@ -102,6 +104,17 @@ pub(crate) struct TrainPlan {
     memory_bytes: u64,
     /// Seconds, about, where nobody chats meanwhile.
     seconds: Option<f64>,
+}
+
+/// What a cycle of learning does beside training.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct LearnDoing {
+    /// `replay`: the model answers general prompts, so that it stays what it is. `judging`: the candidate is measured.
+    what: &'static str,
+    /// So many are done.
+    done: usize,
+    /// Of so many; 0 where that is not known.
+    all: usize,
 }
 
 /// What was measured at one step.
@@ -151,6 +164,8 @@ pub(crate) enum TrainEvent {
         /// Why, in one sentence.
         because: String,
     },
+    /// `doing`: what a cycle of learning does beside training.
+    Doing(LearnDoing),
     /// `remark` or `failed`: something to know about the examples, or why it ended.
     Text {
         /// For people.
@@ -173,6 +188,12 @@ impl Log {
 
     pub(crate) fn remark(&self, text: &str) {
         self.put("remark", TrainEvent::Text { message: text.to_owned() }, |_| {});
+    }
+
+    /// What a cycle of learning does beside training.
+    pub(crate) fn doing(&self, what: &'static str, done: usize, all: usize) {
+        let doing = LearnDoing { what, done, all };
+        self.put("doing", TrainEvent::Doing(doing.clone()), |standing| standing.doing = Some(doing));
     }
 
     pub(crate) fn stopping(&self) {
@@ -198,7 +219,7 @@ impl Log {
             seconds: plan.seconds,
         };
         self.put("plan", TrainEvent::Plan(plan.clone()), |standing| {
-            (standing.plan, standing.step) = (Some(plan), done);
+            (standing.plan, standing.step, standing.doing) = (Some(plan), done, None);
             if standing.state == Phase::Preparing {
                 standing.state = Phase::Running;
             }

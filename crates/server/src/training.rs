@@ -35,6 +35,8 @@ pub(crate) struct Session {
     pub(crate) name: String,
     /// The examples.
     pub(crate) data: String,
+    /// Whether it is a cycle of learning, which ends in a decision.
+    pub(crate) learning: bool,
     /// What has happened so far.
     pub(crate) log: Log,
     /// Whether it shall stop.
@@ -80,6 +82,7 @@ impl Training {
         let session = Arc::new(Session {
             id,
             name,
+            learning: matches!(job, Job::Learn(_)),
             data: data.display().to_string(),
             log: Log::default(),
             stop: AtomicBool::new(false),

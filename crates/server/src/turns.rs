@@ -26,6 +26,8 @@ pub(crate) struct Turns(Mutex<State>);
 struct State {
     /// Conversations that are being answered.
     busy: HashSet<Id>,
+    /// Whether this round of serving ends: a turn that began now would be unknown to the next one.
+    closed: bool,
     /// The oldest first.
     turns: VecDeque<Arc<Turn>>,
 }
@@ -51,6 +53,8 @@ pub(crate) enum NotStarted {
     Busy,
     /// Too many are.
     Full,
+    /// The server ends, or starts again.
+    Closed,
     /// What the system said.
     Thread(std::io::Error),
 }
@@ -85,6 +89,9 @@ impl Turns {
     /// Reserves a conversation for one turn, before its question is written down.
     pub(crate) fn reserve(self: &Arc<Self>, chat: Id) -> Result<Place, NotStarted> {
         let mut state = self.lock();
+        if state.closed {
+            return Err(NotStarted::Closed);
+        }
         if state.busy.contains(&chat) {
             return Err(NotStarted::Busy);
         }
@@ -135,13 +142,18 @@ impl Turns {
         self.lock().turns.iter().find(|turn| turn.chat == chat && !turn.log.is_ended()).cloned()
     }
 
-    /// Asks all turns to end; what they have said is kept.
-    pub(crate) fn stop(&self) {
-        self.lock().turns.iter().for_each(|turn| turn.stop());
+    /// Asks all turns to end, and lets none begin; what was said is kept.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.turns.iter().for_each(|turn| turn.stop());
     }
 
     fn remember(&self, turn: Arc<Turn>) {
         let mut state = self.lock();
+        if state.closed {
+            turn.stop();
+        }
         state.turns.push_back(turn);
         while state.turns.len() > KEPT {
             let Some(oldest) = state.turns.iter().position(|turn| turn.log.is_ended()) else { break };

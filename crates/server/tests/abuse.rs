@@ -4,10 +4,10 @@
 
 mod common;
 
-use common::{Live, NAME, read_all, read_until};
+use common::{Live, NAME, engine, loaded, read_all, read_until};
 use engine::EngineOptions;
 use serde_json::{Value, json};
-use server::Limits;
+use server::{Limits, Server, ServerOptions};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -61,6 +61,40 @@ async fn until(so: impl Fn() -> bool) {
     while !so() {
         sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Settings begin a new round: nobody is turned away between two of them.
+#[tokio::test]
+async fn who_comes_between_two_rounds_is_answered_by_the_next() {
+    let server = Server::bind(ServerOptions { port: 0, ..ServerOptions::default() }).await.unwrap();
+    let address = server.address().tcp().unwrap();
+    let engine = engine(EngineOptions::default());
+    server.round(loaded(&engine), async {}).await;
+    let mut early = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    early.write_all(request.as_bytes()).await.unwrap();
+    let server =
+        server.with(ServerOptions { allowed_hosts: vec!["hone.lan".into()], ..ServerOptions::default() });
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let next = tokio::spawn(server.unwrap().run(loaded(&engine), async { drop(stopped.await) }));
+    assert!(read_all(&mut early).await.starts_with("HTTP/1.1 200"));
+    drop(stop);
+    next.await.unwrap();
+    assert!(TcpStream::connect(address).await.is_err(), "the address is free again");
+}
+
+/// Browsers open connections ahead of need: one that has asked nothing neither holds up the end nor is answered after it.
+#[tokio::test]
+async fn a_connection_that_has_asked_nothing_ends_with_the_server() {
+    let hour = Duration::from_secs(3600);
+    let patient = Limits { shutdown_grace: hour, header_timeout: hour, ..Limits::default() };
+    let live = Live::start(EngineOptions::default(), patient).await;
+    let mut silent = live.connect().await;
+    assert!(live.is_healthy().await, "so the silent one was accepted before");
+    let request = live.head("GET", "/health", "");
+    live.stop().await;
+    let _ = silent.write_all(request.as_bytes()).await;
+    assert_eq!(read_all(&mut silent).await, "");
 }
 
 #[tokio::test]

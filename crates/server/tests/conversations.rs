@@ -243,6 +243,80 @@ async fn edited_questions_and_other_answers_are_branches() {
 }
 
 #[tokio::test]
+async fn an_answer_that_broke_off_is_gone_on_with_as_one_message() {
+    let talk = Talk::new(Some(vec![Line::text("One, two, "), Line::text("three.")]));
+    let chat = talk.chat().await;
+    talk.say(&chat, json!({"text": "count"})).await;
+    let messages = talk.whole(&chat).await["messages"].clone();
+    let (question, first) = (messages[0]["id"].clone(), messages[1]["id"].clone());
+    let events = talk.say(&chat, json!({"continue": first})).await;
+    assert_eq!(events.iter().find(|(name, _)| name == "text").unwrap().1["text"], "One, two, ");
+
+    let whole = talk.whole(&chat).await;
+    let [_, old, new] = &whole["messages"].as_array().unwrap()[..] else { panic!("{whole}") };
+    assert_eq!((said(old).as_str(), said(new).as_str()), ("One, two, ", "One, two, three."));
+    assert_eq!((&new["parent"], &new["state"]), (&question, &json!("complete")));
+    assert_eq!(whole["leaf"], new["id"]);
+
+    let path = format!("/api/chats/{chat}/messages");
+    for wrong in [json!({"continue": question}), json!({"continue": first, "text": "x"})] {
+        assert_eq!(post(&talk.app, &path, &wrong).await.0, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn the_engine_goes_on_after_the_answer_so_far() {
+    let talk = Talk::new(None);
+    let chat = talk.chat().await;
+    let how = |mut say: Value| {
+        say["temperature"] = 0.into();
+        say["max_tokens"] = 8.into();
+        say
+    };
+    let prompt = |events: &[(String, Value)]| {
+        let answered = events.iter().find(|(name, _)| name == "answered").unwrap();
+        answered.1["usage"]["prompt_tokens"].as_u64().unwrap()
+    };
+    let first = talk.say(&chat, how(json!({"text": "one"}))).await;
+    let answer = talk.whole(&chat).await["messages"][1].clone();
+    let second = talk.say(&chat, how(json!({"continue": answer["id"]}))).await;
+    assert!(prompt(&second) > prompt(&first), "what was said is in the prompt");
+    let whole = talk.whole(&chat).await["messages"][2].clone();
+    assert!(said(&whole).starts_with(&said(&answer)) && said(&whole) != said(&answer), "{whole}");
+}
+
+#[tokio::test]
+async fn no_turn_begins_in_a_round_that_ends() {
+    let talk = Talk::new(Some(vec![Line::text("first")]));
+    let chat = talk.chat().await;
+    talk.place.state.stop_turns();
+    let (status, error) =
+        post(&talk.app, &format!("/api/chats/{chat}/messages"), &json!({"text": "hi"})).await;
+    assert_eq!((status, &error["error"]["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("restarting")));
+    assert_eq!(talk.whole(&chat).await["messages"], json!([]), "nothing was saved");
+}
+
+#[tokio::test]
+async fn a_rule_says_where_it_was_used() {
+    let talk = Talk::new(Some(vec![Line::text("first"), Line::text("second")]));
+    let rule = talk.store.rules().add(store::NewRule::typed("Answer in rhymes.")).unwrap().id;
+    let path = format!("/api/rules/{rule}/uses");
+    assert_eq!(get(&talk.app, &path).await, (StatusCode::OK, json!({"count": 0, "uses": []})));
+    let chat = talk.chat().await;
+    talk.say(&chat, json!({"text": "Hello"})).await;
+    let answer = talk.store.messages().branch(chat.parse().unwrap(), None).unwrap().pop().unwrap();
+    let used = json!({"rules": [{"id": "other", "text": "x"}, {"id": rule.to_string(), "text": "y"}]});
+    talk.store.messages().set_meta(answer.id, used).unwrap();
+    let (_, uses) = get(&talk.app, &path).await;
+    assert_eq!(uses["count"], 1);
+    assert_eq!(uses["uses"][0]["title"], "Hello");
+    assert_eq!(
+        (&uses["uses"][0]["chat"], &uses["uses"][0]["message"]),
+        (&json!(chat), &json!(answer.id.to_string()))
+    );
+}
+
+#[tokio::test]
 async fn a_rewritten_answer_stands_beside_the_one_that_was_given() {
     let talk = Talk::new(Some(vec![Line::text("first")]));
     let chat = talk.chat().await;

@@ -44,6 +44,9 @@ impl Program for Asked {
     fn pull(&self, source: &str) -> Result<(), ProgramError> {
         self.note("pull", source)
     }
+    fn stop_pull(&self, source: &str) -> Result<(), ProgramError> {
+        self.note("stop", source)
+    }
     fn use_model(&self, name: &str) -> Result<(), ProgramError> {
         self.note("use", name)
     }
@@ -137,6 +140,8 @@ async fn models_are_asked_of_the_program() {
         ("/api/models/pull", "qwen2.5-coder-7b", StatusCode::ACCEPTED),
         ("/api/models/pull", "hf:owner/repo/file.gguf", StatusCode::ACCEPTED),
         ("/api/models/pull", "busy", StatusCode::CONFLICT),
+        ("/api/models/stop", "qwen2.5-coder-7b", StatusCode::ACCEPTED),
+        ("/api/models/stop", "missing", StatusCode::NOT_FOUND),
         ("/api/models/use", "small", StatusCode::ACCEPTED),
         ("/api/models/use", "missing", StatusCode::NOT_FOUND),
         ("/api/models/delete", "small", StatusCode::OK),
@@ -145,7 +150,7 @@ async fn models_are_asked_of_the_program() {
     }
     let asked = program.0.lock().unwrap().len();
     for name in ["", "/etc/passwd", "./a.gguf", "a.gguf", "../x", "~/x", "a/b", "C:\\x", "a\0b"] {
-        for path in ["/api/models/pull", "/api/models/use", "/api/models/delete"] {
+        for path in ["/api/models/pull", "/api/models/stop", "/api/models/use", "/api/models/delete"] {
             let (status, body) = post(&app, path, &json!({"name": name})).await;
             assert_eq!(status, StatusCode::BAD_REQUEST, "{path} {name:?}: {body}");
         }

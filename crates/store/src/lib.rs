@@ -38,7 +38,8 @@ pub use intents::{IntentCorrection, Intents};
 pub use messages::{Answer, LONGEST, Message, Messages, NewMessage, Place, Role, State};
 pub use outgoing::{Outgoing, Request};
 pub use rules::{
-    LONGEST_RULE, Likeness, NewRule, Remembered, Resemblance, Rule, RuleSource, RuleState, Rules, Scope,
+    LONGEST_RULE, Likeness, NewRule, Remembered, Resemblance, Rule, RuleSource, RuleState, RuleUse, Rules,
+    Scope,
 };
 pub use runs::{Run, RunState, Runs};
 pub use search::Found;

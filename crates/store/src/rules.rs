@@ -2,12 +2,14 @@
 
 mod likeness;
 mod remember;
+mod uses;
 
 use crate::{Id, Store, StoreError, Time};
 pub use likeness::{Likeness, Resemblance};
 pub use remember::Remembered;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
+pub use uses::RuleUse;
 
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,7 +13,9 @@ const client = new QueryClient({
       networkMode: "always",
       // A server that starts again is back within seconds; what it refuses, it refuses again.
       retry: (failures, error) =>
-        failures < 4 && error instanceof ApiError && (error.status === 0 || error.code === "model_loading"),
+        failures < 4 &&
+        error instanceof ApiError &&
+        (error.status === 0 || error.code === "model_loading" || error.code === "restarting"),
       retryDelay: (attempt) => Math.min(4000, 300 * 2 ** attempt),
     },
     mutations: { networkMode: "always" },

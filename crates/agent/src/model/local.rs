@@ -41,8 +41,9 @@ impl LocalModel {
         if !tools.is_empty() && !model.takes_tools() {
             tell(&mut messages, &tools);
         }
-        let tokens = model.chat_prompt_with_tools(&messages, &tools);
-        let tokens = tokens.map_err(|error| ModelError::Refused(error.to_string()))?;
+        let refused = |error: engine::text::TextError| ModelError::Refused(error.to_string());
+        let mut tokens = model.chat_prompt_with_tools(&messages, &tools).map_err(refused)?;
+        tokens.extend(model.tokenizer.encode(&prompt.opening, Special::Text).map_err(refused)?);
         let default = engine::Sampling::default();
         let asked = prompt.sampling;
         Ok(Request {

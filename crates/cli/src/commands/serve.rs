@@ -22,7 +22,7 @@ pub(crate) fn run(app: &App, flags: &Serve) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     let (again, wishes) = mpsc::unbounded_channel();
     let offline = flags.offline || PullOptions::from_env().offline;
-    let mut rounds = Rounds { around: Arc::new(Around::new(app, offline, again)), wishes, port: None };
+    let mut rounds = Rounds { around: Arc::new(Around::new(app, offline, again)), wishes, server: None };
     let mut asked = flags.model.model.clone();
     let mut now = Cow::Borrowed(app);
     loop {
@@ -40,8 +40,8 @@ struct Rounds {
     around: Arc<Around>,
     /// Wishes to begin again, with a model or as before.
     wishes: UnboundedReceiver<Option<String>>,
-    /// The port of the round before, so that clients find the next one.
-    port: Option<u16>,
+    /// Where the round before has listened: clients that come between two rounds wait for the next one.
+    server: Option<Server>,
 }
 
 /// How a round ended.
@@ -53,12 +53,16 @@ enum End {
 
 async fn serve(app: &App, flags: &Serve, chosen: Chosen, rounds: &mut Rounds) -> anyhow::Result<End> {
     let options = listen_on(app, flags);
-    let server = Server::bind(ServerOptions { port: rounds.port.unwrap_or(options.port), ..options }).await?;
+    let server = match rounds.server.take() {
+        Some(server) => server.with(options)?,
+        None => {
+            let server = Server::bind(options).await?;
+            // The address is all of standard output, for scripts that started with port 0.
+            output::print(&format!("{}\n", server.address()))?;
+            server
+        }
+    };
     let address = server.address();
-    if rounds.port.replace(address.port()).is_none() {
-        // The address is all of standard output, for scripts that started with port 0.
-        output::print(&format!("{address}\n"))?;
-    }
     if !app.quiet {
         eprintln!("OpenAI API: {address}/v1 · documents: {address}/docs · loading {}", chosen.name);
     }
@@ -102,10 +106,15 @@ async fn serve(app: &App, flags: &Serve, chosen: Chosen, rounds: &mut Rounds) ->
         state.stop_indexing();
         leaving = Some(tokio::spawn(leave_at_the_next_signal()));
     };
-    server.run(state.clone(), over).await;
+    server.round(state.clone(), over).await;
     tokio::task::block_in_place(|| state.join_training());
-    if let (End::Again(_), Some(leaving)) = (&end, leaving) {
+    if let (End::Again(model), Some(leaving)) = (&mut end, leaving) {
         leaving.abort();
+        // What was wished for meanwhile is part of the next round, which reads the settings anew.
+        while let Ok(wish) = rounds.wishes.try_recv() {
+            *model = wish.or(model.take());
+        }
+        rounds.server = Some(server);
     }
     failure.map_or(Ok(end), Err)
 }

@@ -72,6 +72,13 @@ impl Program for Around {
         self.pulls.start(self.app()?, source)
     }
 
+    fn stop_pull(&self, source: &str) -> Result<(), ProgramError> {
+        match self.pulls.stop(source) {
+            true => Ok(()),
+            false => Err(ProgramError::NotFound(format!("`{source}` is not being fetched"))),
+        }
+    }
+
     fn use_model(&self, name: &str) -> Result<(), ProgramError> {
         let app = self.app()?;
         let model = app.library().map_err(failed)?.get(name).map_err(of_hub)?;

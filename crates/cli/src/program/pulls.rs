@@ -4,6 +4,7 @@ use crate::commands::pull::checkpoint;
 use crate::config::App;
 use hub::{Progress, PullOptions};
 use server::{ProgramError, PullObject};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Pulls that are remembered.
@@ -14,7 +15,10 @@ const KEPT: usize = 20;
 pub(super) struct Pulls(Mutex<Vec<Arc<Told>>>);
 
 /// A pull, and what was told of it.
-struct Told(Mutex<PullObject>);
+struct Told {
+    pull: Mutex<PullObject>,
+    stop: AtomicBool,
+}
 
 impl Pulls {
     pub(super) fn list(&self) -> Vec<PullObject> {
@@ -42,6 +46,16 @@ impl Pulls {
         Ok(())
     }
 
+    /// Asks a pull to end; says whether there is one.
+    pub(super) fn stop(&self, source: &str) -> bool {
+        let pulls = self.lock();
+        let mut running = pulls.iter().filter(|pull| {
+            let pull = pull.lock();
+            pull.source == source && pull.state == "running"
+        });
+        running.next().inspect(|pull| pull.stop.store(true, Ordering::Relaxed)).is_some()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Told>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -57,7 +71,7 @@ fn fetch(app: &App, source: &str, whole: bool, told: &Told) -> anyhow::Result<()
 
 impl Told {
     fn new(source: &str) -> Told {
-        Told(Mutex::new(PullObject {
+        let pull = PullObject {
             source: source.to_owned(),
             state: "running".to_owned(),
             what: String::new(),
@@ -65,13 +79,15 @@ impl Told {
             total: None,
             message: None,
             error: None,
-        }))
+        };
+        Told { pull: Mutex::new(pull), stop: AtomicBool::new(false) }
     }
 
     fn end(&self, result: anyhow::Result<()>) {
         let mut pull = self.lock();
         match result {
             Ok(()) => pull.state = "done".to_owned(),
+            Err(_) if self.is_stopped() => pull.state = "stopped".to_owned(),
             Err(error) => {
                 pull.state = "failed".to_owned();
                 pull.error = Some(format!("{error:#}"));
@@ -80,7 +96,7 @@ impl Told {
     }
 
     fn lock(&self) -> MutexGuard<'_, PullObject> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pull.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -99,6 +115,10 @@ impl Progress for Told {
     }
 
     fn finish(&self) {}
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ pub(super) fn show(app: &App, offline: bool) -> SettingsObject {
         max_tokens: config.max_tokens,
         context: config.context,
         threads: config.threads,
+        learn_schedule: config.learn.schedule.map(|schedule| schedule.name().to_owned()),
     }
 }
 
@@ -70,6 +71,9 @@ fn check(edit: &SettingsEdit) -> Result<(), ProgramError> {
         SettingsEdit { remote_url: Some(url), remote_model: None, .. } if !url.is_empty() => {
             Err(invalid("remote_model", "say which model answers there"))
         }
+        SettingsEdit { learn_schedule: Some(when), .. } if !["", "night", "idle"].contains(&&**when) => {
+            Err(invalid("learn_schedule", "hone learns at `night`, when it is `idle`, or not (empty)"))
+        }
         SettingsEdit { context: Some(1..256), .. } => {
             Err(invalid("context", "a context has at least 256 tokens"))
         }
@@ -95,6 +99,12 @@ fn apply(document: &mut DocumentMut, edit: SettingsEdit) {
     put(web, "searxng_url", edit.searxng_url.map(|text| some(text, String::is_empty)));
     if root["web"].as_table().is_some_and(Table::is_empty) {
         root.remove("web");
+    }
+    if let Some(when) = edit.learn_schedule {
+        put(table(root, "learn"), "schedule", Some(some(when, String::is_empty)));
+        if root["learn"].as_table().is_some_and(Table::is_empty) {
+            root.remove("learn");
+        }
     }
     match edit.remote_url {
         Some(url) if url.is_empty() => drop(root.remove("remote")),

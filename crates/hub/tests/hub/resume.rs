@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use hub::{HubError, Library};
+use hub::{HubError, Library, Progress};
 
 use crate::server::{COMMIT, Fault, Hub, SPEC};
 use crate::{Log, Rng, model_bytes, options, pull, sha256};
@@ -37,6 +38,37 @@ fn within_one_pull_no_byte_is_fetched_twice() {
     assert_eq!(ranges, expected.map(|range| range.map(str::to_owned)));
     let second = hub.seen().into_iter().filter(|seen| !seen.at_resolver).nth(1).unwrap();
     assert_eq!(second.headers["if-range"], "\"version-1\"");
+}
+
+/// Wants to stop once so much has come.
+struct Until(u64, AtomicU64);
+
+impl Progress for Until {
+    fn start(&self, _: &str, _: Option<u64>) {}
+    fn advance(&self, done: u64) {
+        self.1.store(done, Ordering::Relaxed);
+    }
+    fn message(&self, _: &str) {}
+    fn finish(&self) {}
+    fn is_stopped(&self) -> bool {
+        self.1.load(Ordering::Relaxed) >= self.0
+    }
+}
+
+#[test]
+fn a_pull_that_was_stopped_goes_on_where_it_was() {
+    let content = model_bytes(3, 400_000);
+    let hub = Hub::start(content.clone());
+    let folder = tempfile::tempdir().unwrap();
+    let (library, options) = (Library::open(folder.path()).unwrap(), options(&hub, 4096));
+    let until = Until(1, AtomicU64::new(0));
+    let stopped = hub::pull(&library, SPEC, &options, &until);
+    assert!(matches!(stopped, Err(HubError::Stopped)), "{stopped:?}");
+    let kept = until.1.into_inner();
+    assert!(kept < 400_000, "it ended early");
+    let model = pull(folder.path(), &options).unwrap();
+    assert!(std::fs::read(model.path).unwrap() == content);
+    assert_eq!(range_of(&hub, 1), Some(format!("bytes={}-399999", kept / 4096 * 4096)));
 }
 
 #[test]

@@ -6,7 +6,11 @@ use serde_json::{Value, json};
 
 /// The body of a request.
 pub(super) fn body(model: &str, prompt: &Prompt) -> Value {
-    let messages: Vec<Value> = prompt.messages.iter().map(message).collect();
+    let mut messages: Vec<Value> = prompt.messages.iter().map(message).collect();
+    if !prompt.opening.is_empty() {
+        // Servers of open models go on with a last message of the assistant.
+        messages.push(json!({"role": "assistant", "content": prompt.opening}));
+    }
     let mut body = json!({
         "model": model,
         "messages": messages,

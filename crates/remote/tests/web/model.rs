@@ -49,6 +49,7 @@ fn prompt() -> Prompt {
             parameters: value!({"type": "object"}),
         }],
         choice: Choice::Named("look".into()),
+        opening: String::new(),
         sampling: Sampling { temperature: Some(0.0), top_p: None, seed: Some(u64::MAX) },
         max_tokens: Some(9),
     }

@@ -65,6 +65,9 @@ pub(crate) struct ExampleObject {
     why: String,
     /// When it was made (RFC 3339, UTC).
     time: String,
+    /// What the user has said of it: `true` is in, `false` is out, null leaves it to hone.
+    #[schema(required)]
+    chosen: Option<bool>,
 }
 
 /// Numbers of an export.
@@ -131,12 +134,16 @@ pub(crate) async fn list(
     let wrong = || ApiError::invalid("since", "since is a time such as 2026-11-27T10:00:00Z");
     let since = query.since.map(|text| Time::parse(&text).ok_or_else(wrong)).transpose()?;
     let options = Options { since, project: query.project, ..options() };
-    let export = shared.with_store(move |store| collect(store, &options).map_err(failed)).await?;
     let limit = query.limit.unwrap_or(PAGE.0).min(PAGE.1);
-    let wanted = export.lines().into_iter().filter(|line| query.kept.is_none_or(|kept| kept == line.kept));
-    let mut examples: Vec<ExampleObject> = wanted.map(ExampleObject::from).collect();
-    examples.drain(..examples.len().saturating_sub(limit));
-    Ok(Json(ExportList { examples, counts: export.counts().into() }))
+    let look = move |store: &Store| {
+        let export = collect(store, &options).map_err(failed)?;
+        let wanted = |line: &Line| query.kept.is_none_or(|kept| kept == line.kept);
+        let mut lines: Vec<Line> = export.lines().into_iter().filter(wanted).collect();
+        lines.drain(..lines.len().saturating_sub(limit));
+        let examples = lines.into_iter().map(|line| ExampleObject::of(store, line)).collect();
+        Ok(ExportList { examples, counts: export.counts().into() })
+    };
+    Ok(Json(shared.with_store(look).await?))
 }
 
 /// Take an answer in or out
@@ -166,7 +173,7 @@ fn chosen(store: &Store, message: Id, learn: Option<bool>) -> Result<ExampleObje
     store.messages().set_meta(message, meta)?;
     let export = collect(store, &options()).map_err(failed)?;
     let line = export.lines().into_iter().find(|line| line.message == message.to_string());
-    Ok(line.ok_or_else(|| StoreError::not_found("answer", message))?.into())
+    Ok(ExampleObject::of(store, line.ok_or_else(|| StoreError::not_found("answer", message))?))
 }
 
 /// A completion was taken
@@ -222,10 +229,14 @@ fn failed(error: learn::export::ExportError) -> ApiError {
     }
 }
 
-impl From<Line> for ExampleObject {
-    fn from(line: Line) -> ExampleObject {
+impl ExampleObject {
+    fn of(store: &Store, line: Line) -> ExampleObject {
         let Line { chat, message, question, signal, weight, kept, reason, why, time, .. } = line;
-        ExampleObject { chat, message, question, signal, weight, kept, reason, why, time: time.to_string() }
+        // Completions are no messages, and nobody chooses among them.
+        let row = message.parse().ok().and_then(|id| store.messages().get(id).ok());
+        let chosen = row.and_then(|row| row.meta["learn"].as_bool());
+        let time = time.to_string();
+        ExampleObject { chat, message, question, signal, weight, kept, reason, why, time, chosen }
     }
 }
 

@@ -4,13 +4,14 @@
 use super::train::{TrainRun, begun};
 use crate::body::{Checked, JsonBody};
 use crate::error::{ApiError, ErrorResponse, GateErrors};
-use crate::learning::{Learning, NotPrepared};
+use crate::learning::{Learning, NotPrepared, divided};
 use crate::state::{Ready, Shared};
 use crate::training::Job;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use learn::adapters::Library;
+use learn::gate::Margins;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
@@ -25,6 +26,19 @@ pub(crate) struct LearnRequest {
 }
 
 impl Checked for LearnRequest {}
+
+/// What there is to learn.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LearnStanding {
+    /// Examples that the adapter in use has not learned.
+    new: usize,
+    /// Examples to learn from.
+    examples: usize,
+    /// Examples that are held back to judge with, of now and of earlier cycles.
+    held: usize,
+    /// Fewer held back, and nothing can be told about a candidate.
+    needed: usize,
+}
 
 /// What came of cycles.
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,6 +67,27 @@ pub(crate) struct LearnReport {
     detail: Value,
 }
 
+/// What there is to learn
+#[utoipa::path(get, operation_id = "get_learning", path = "/api/learn", tag = "Learning", responses(
+    (status = 200, description = "How many examples there are, and how many of them are new.", body = LearnStanding),
+    (status = 503, description = "The model is still being loaded, or could not be.", body = ErrorResponse),
+    GateErrors,
+))]
+pub(crate) async fn standing(State(shared): State<Arc<Shared>>) -> Result<Json<LearnStanding>, ApiError> {
+    let brain = shared.brain()?;
+    let look = move |ready: Ready| {
+        let (divided, _) = divided(&brain, &ready.adapters, &ready.model).map_err(refused)?;
+        let older: usize = divided.older.iter().map(Vec::len).sum();
+        Ok(LearnStanding {
+            new: divided.unlearned,
+            examples: divided.train.len(),
+            held: divided.fresh.len() + older,
+            needed: Margins::of(ready.model.info.parameters).fresh,
+        })
+    };
+    Ok(Json(shared.with_model(look).await?))
+}
+
 /// Start learning
 ///
 /// Trains an adapter on conversations in the gaps between answers, judges it, and puts it in use only if it is better.
@@ -68,20 +103,23 @@ pub(crate) async fn start(
     JsonBody(request): JsonBody<LearnRequest>,
 ) -> Result<(StatusCode, Json<TrainRun>), ApiError> {
     let (brain, engine) = (shared.brain()?, shared.engine()?);
-    let prepare = move |ready: Ready| {
-        Learning::prepare(brain, &ready.adapters, &engine, request.now).map_err(|why| match why {
-            NotPrepared::Nothing => ApiError::conflict(
-                "nothing_new",
-                "there is nothing new to learn: edit answers or give thumbs up, or say `now`",
-            ),
-            NotPrepared::Failed(why) => {
-                tracing::error!("learning cannot begin: {why}");
-                ApiError::internal()
-            }
-        })
-    };
+    let prepare =
+        move |ready: Ready| Learning::prepare(brain, &ready.adapters, &engine, request.now).map_err(refused);
     let learning = shared.with_model(prepare).await?;
     begun(&shared, Job::Learn(Box::new(learning)))
+}
+
+fn refused(why: NotPrepared) -> ApiError {
+    match why {
+        NotPrepared::Nothing => ApiError::conflict(
+            "nothing_new",
+            "there is nothing new to learn: edit answers or give thumbs up, or say `now`",
+        ),
+        NotPrepared::Failed(why) => {
+            tracing::error!("learning cannot begin: {why}");
+            ApiError::internal()
+        }
+    }
 }
 
 /// List reports

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use store::{FeedbackKind, Id, NewFeedback, NewMessage, Place as Where, Role, Store, StoreError};
 use utoipa::ToSchema;
 
-/// What the user says. With `again` nothing new is said, and another answer is asked for.
+/// What the user says. With `again` and `continue` nothing new is said: another answer is asked for, or the rest of one.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Say {
@@ -34,6 +34,9 @@ pub(crate) struct Say {
     beside: Option<String>,
     /// The answer (or its question) to which another one is wanted, as a new branch.
     again: Option<String>,
+    /// The answer that broke off and is to be gone on with. The whole becomes another version of it.
+    #[serde(rename = "continue")]
+    resume: Option<String>,
     /// What the message asks for, where the user says so: `code`, `search` or `chat`.
     #[schema(value_type = Option<String>)]
     intent: Option<Intent>,
@@ -77,15 +80,15 @@ pub(crate) struct FeedbackNew {
 
 impl Checked for Say {
     fn check_values(&self) -> Result<(), ApiError> {
-        let places = [&self.after, &self.beside, &self.again];
+        let places = [&self.after, &self.beside, &self.again, &self.resume];
         if places.iter().filter(|place| place.is_some()).count() > 1 {
-            return Err(ApiError::invalid("after", "give one of after, beside and again"));
+            return Err(ApiError::invalid("after", "give one of after, beside, again and continue"));
         }
         let said = self.text.as_deref().is_some_and(|text| !text.trim().is_empty());
-        match (&self.again, said) {
-            (None, false) => Err(ApiError::invalid("text", "text is empty: say something")),
-            (Some(_), true) => {
-                Err(ApiError::invalid("text", "with again, nothing new is said: leave text out"))
+        match (self.again.is_some() || self.resume.is_some(), said) {
+            (false, false) => Err(ApiError::invalid("text", "text is empty: say something")),
+            (true, true) => {
+                Err(ApiError::invalid("text", "with again and continue, nothing new is said: leave text out"))
             }
             _ if self.temperature.is_some_and(|t| !(0.0..=2.0).contains(&t)) => {
                 Err(ApiError::invalid("temperature", "temperature is between 0 and 2"))
@@ -152,9 +155,11 @@ fn begin(
     settings: Settings,
 ) -> Result<(String, MessageObject), ApiError> {
     let store = &brain.store;
-    let question = match &say.again {
-        Some(answer) => asked(store, chat, id("message", answer)?)?,
-        None => {
+    let begun = say.resume.as_deref().map(|answer| begun(store, chat, answer)).transpose()?;
+    let question = match (&begun, &say.again) {
+        (Some(begun), _) => begun.question.clone(),
+        (None, Some(answer)) => asked(store, chat, id("message", answer)?)?,
+        (None, None) => {
             let at = match (&say.after, &say.beside) {
                 (Some(after), _) => Where::After(id("message", after)?),
                 (_, Some(beside)) => Where::Beside(id("message", beside)?),
@@ -172,10 +177,37 @@ fn begin(
         project,
         intent: say.intent,
         web: say.web.unwrap_or_default(),
+        begun: begun.as_ref().map(|begun| history(&begun.said)).unwrap_or_default(),
     };
-    let keeper = Keeper::new(store.clone(), chat, question.id);
+    let after = begun.map_or(question.id, |begun| begun.after);
+    let keeper = Keeper::new(store.clone(), chat, after);
     let turn = Turns::start(place, brain.agent(model, settings), ask, question.id, keeper)?;
     Ok((turn.id.to_string(), question.into()))
+}
+
+/// An answer that broke off.
+struct Unfinished {
+    question: store::Message,
+    /// What was said since the question; the broken-off answer last.
+    said: Vec<store::Message>,
+    /// What that answer follows.
+    after: Id,
+}
+
+fn begun(store: &Store, chat: Id, answer: &str) -> Result<Unfinished, ApiError> {
+    let mut branch = store.messages().branch(chat, Some(id("message", answer)?))?;
+    let asked = branch.iter().rposition(|message| message.role == Role::User);
+    let open = branch.last().filter(|last| {
+        last.role == Role::Assistant && !last.text().is_empty() && last.meta["calls"].is_null()
+    });
+    match (asked, open.and_then(|open| open.parent)) {
+        (Some(asked), Some(after)) => {
+            let said = branch.split_off(asked + 1);
+            let question = branch.pop().expect("it was found there");
+            Ok(Unfinished { question, said, after })
+        }
+        _ => Err(ApiError::invalid("continue", "only an answer with a text can be gone on with")),
+    }
 }
 
 /// The question that a message answers: the nearest one of the user at it or above it.

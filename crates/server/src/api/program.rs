@@ -9,6 +9,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -90,7 +91,25 @@ pub(crate) async fn pull(
     State(shared): State<Arc<Shared>>,
     JsonBody(wanted): JsonBody<ModelNamed>,
 ) -> Result<(StatusCode, Json<ModelShelf>), ApiError> {
-    let shelf = ask(&shared, move |program| program.pull(&wanted.name).and_then(|()| program.models()));
+    let name = wanted.name.clone();
+    let shelf = ask(&shared, move |program| program.pull(&name).and_then(|()| program.models())).await?;
+    note(&shared, "model pull begun", json!({"model": wanted.name})).await;
+    Ok((StatusCode::ACCEPTED, Json(shelf)))
+}
+
+/// Stop fetching a model
+///
+/// What has come is kept: the same pull goes on from there.
+#[utoipa::path(post, operation_id = "stop_pull", path = "/api/models/stop", tag = "Models", request_body = ModelNamed, responses(
+    (status = 202, description = "It ends.", body = ModelShelf),
+    (status = 404, description = "It is not being fetched (`not_found`).", body = ErrorResponse),
+    GateErrors,
+))]
+pub(crate) async fn stop_pull(
+    State(shared): State<Arc<Shared>>,
+    JsonBody(wanted): JsonBody<ModelNamed>,
+) -> Result<(StatusCode, Json<ModelShelf>), ApiError> {
+    let shelf = ask(&shared, move |program| program.stop_pull(&wanted.name).and_then(|()| program.models()));
     Ok((StatusCode::ACCEPTED, Json(shelf.await?)))
 }
 
@@ -106,8 +125,10 @@ pub(crate) async fn use_model(
     State(shared): State<Arc<Shared>>,
     JsonBody(wanted): JsonBody<ModelNamed>,
 ) -> Result<(StatusCode, Json<ModelShelf>), ApiError> {
-    let shelf = ask(&shared, move |program| program.use_model(&wanted.name).and_then(|()| program.models()));
-    Ok((StatusCode::ACCEPTED, Json(shelf.await?)))
+    let name = wanted.name.clone();
+    let shelf = ask(&shared, move |program| program.use_model(&name).and_then(|()| program.models())).await?;
+    note(&shared, "model chosen", json!({"model": wanted.name})).await;
+    Ok((StatusCode::ACCEPTED, Json(shelf)))
 }
 
 /// Delete a model from disk
@@ -121,11 +142,14 @@ pub(crate) async fn delete_model(
     State(shared): State<Arc<Shared>>,
     JsonBody(wanted): JsonBody<ModelNamed>,
 ) -> Result<Json<ModelShelf>, ApiError> {
+    let name = wanted.name.clone();
     let remove = move |program: &dyn Program| {
-        program.remove_model(&wanted.name)?;
+        program.remove_model(&name)?;
         program.models()
     };
-    Ok(Json(ask(&shared, remove).await?))
+    let shelf = ask(&shared, remove).await?;
+    note(&shared, "model deleted", json!({"model": wanted.name})).await;
+    Ok(Json(shelf))
 }
 
 /// The settings
@@ -148,11 +172,14 @@ pub(crate) async fn change_settings(
     State(shared): State<Arc<Shared>>,
     JsonBody(edit): JsonBody<SettingsEdit>,
 ) -> Result<(StatusCode, Json<SettingsObject>), ApiError> {
+    let names = edit.names();
     let change = move |program: &dyn Program| {
         program.change_settings(edit)?;
         program.settings()
     };
-    Ok((StatusCode::ACCEPTED, Json(ask(&shared, change).await?)))
+    let settings = ask(&shared, change).await?;
+    note(&shared, "settings changed", json!({"settings": names})).await;
+    Ok((StatusCode::ACCEPTED, Json(settings)))
 }
 
 /// Try web search
@@ -177,6 +204,15 @@ pub(crate) async fn try_search(
         credits: found.credits,
         notices: found.notices,
     }))
+}
+
+/// Adds to the audit log what was done already: a log that cannot be written undoes nothing.
+async fn note(shared: &Shared, kind: &'static str, mut detail: Value) {
+    detail["by"] = "api".into();
+    let added = shared.with_store(move |store| Ok(store.audit().add(kind, detail)?)).await;
+    if let Err(error) = added {
+        tracing::warn!(?error, "the audit log lacks `{kind}`");
+    }
 }
 
 /// Asks the program, on a thread that may wait for the disk.

@@ -9,8 +9,11 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use store::{NewRule, Resemblance, Rule, RuleSource, RuleState, Scope};
+use store::{NewRule, Resemblance, Rule, RuleSource, RuleState, RuleUse, Scope};
 use utoipa::ToSchema;
+
+/// Uses of a rule that are shown.
+const SHOWN: usize = 20;
 
 /// The rules.
 #[derive(Debug, Serialize, ToSchema)]
@@ -87,6 +90,28 @@ pub(crate) struct RuleLike {
     /// How they are alike.
     #[schema(value_type = String)]
     likeness: store::Likeness,
+}
+
+/// Where a rule was used.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RuleUses {
+    /// Answers that had it.
+    count: usize,
+    /// The last of them, the newest first.
+    uses: Vec<RuleUseObject>,
+}
+
+/// An answer that had a rule.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RuleUseObject {
+    /// The conversation.
+    chat: String,
+    /// Its title.
+    title: String,
+    /// The answer.
+    message: String,
+    /// When it was begun (RFC 3339, UTC).
+    time: String,
 }
 
 impl Checked for RuleNew {}
@@ -182,6 +207,25 @@ pub(crate) async fn delete(
     let rule = id("rule", &rule)?;
     shared.with_store(move |store| Ok(store.rules().remove(rule)?)).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Where a rule was used
+#[utoipa::path(get, operation_id = "get_rule_uses", path = "/api/rules/{rule}/uses", tag = "Rules",
+    params(("rule" = String, Path, description = "Id of the rule.")), responses(
+    (status = 200, description = "The answers that had it in their prompt; none for a rule that there is not.", body = RuleUses),
+    GateErrors,
+))]
+pub(crate) async fn uses(
+    State(shared): State<Arc<Shared>>,
+    Path(rule): Path<String>,
+) -> Result<Json<RuleUses>, ApiError> {
+    let rule = id("rule", &rule)?;
+    let (count, uses) = shared.with_store(move |store| Ok(store.rules().uses(rule, SHOWN)?)).await?;
+    let object = |RuleUse { chat, title, message, time }| {
+        let [chat, message] = [chat, message].map(|id: store::Id| id.to_string());
+        RuleUseObject { chat, title, message, time: time.to_string() }
+    };
+    Ok(Json(RuleUses { count, uses: uses.into_iter().map(object).collect() }))
 }
 
 /// A rule, and the others that it resembles.

@@ -113,6 +113,8 @@ pub(crate) struct TrainRun {
     name: String,
     /// The examples.
     data: String,
+    /// Whether it is a cycle of learning from conversations, which ends in a decision.
+    learning: bool,
     #[serde(flatten)]
     standing: Standing,
 }
@@ -135,7 +137,7 @@ impl TrainRequest {
 impl TrainRun {
     fn of(session: &Session) -> TrainRun {
         let (id, name, data) = (session.id.clone(), session.name.clone(), session.data.clone());
-        TrainRun { id, name, data, standing: session.log.standing() }
+        TrainRun { id, name, data, learning: session.learning, standing: session.log.standing() }
     }
 }
 
@@ -268,8 +270,8 @@ pub(crate) async fn stop(
 
 /// Watch training
 ///
-/// Server-sent events: `remark`, `plan`, `step`, `saved`, and at the end `done`, `decided` (where it is learning), `stopped` or `failed`. A new listener
-/// hears all from the beginning, one that sends `Last-Event-ID` what came after.
+/// Server-sent events: `remark`, `doing`, `plan`, `step`, `saved`, and at the end `done`, `decided` (where it is learning),
+/// `stopped` or `failed`. A new listener hears all from the beginning, one that sends `Last-Event-ID` what came after.
 #[utoipa::path(get, operation_id = "watch_training", path = "/api/train/{run}/events", tag = "Training",
     params(("run" = String, Path, description = "Id of the run.")), responses(
     (status = 200, description = "The events; the stream ends with the run.", content((TrainEvent = "text/event-stream"))),

@@ -64,13 +64,13 @@ export function Note({
   return (
     <div
       className={cx(
-        "flex items-start gap-2 rounded-lg border px-3 py-2",
+        "flex flex-wrap items-start gap-2 rounded-lg border px-3 py-2",
         kind === "warn" ? "border-warn/30 bg-warn-soft text-warn" : "border-line bg-panel text-muted",
       )}
     >
       <Icon size={15} className="mt-0.5 shrink-0" />
-      <div className="min-w-0 flex-1">{children}</div>
-      {action}
+      <div className="min-w-0 flex-1 basis-52">{children}</div>
+      {action && <div className="ml-auto">{action}</div>}
     </div>
   );
 }

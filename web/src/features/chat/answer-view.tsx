@@ -1,6 +1,6 @@
 // An answer: what it was made from, its steps, and how it ended.
-import { BookMarked, Code2, Globe, MessageCircle, Search } from "lucide-react";
-import type { ReactElement } from "react";
+import { BookMarked, Code2, FileText, Globe, MessageCircle, Search } from "lucide-react";
+import { type ReactElement, useMemo } from "react";
 import { Markdown } from "@/components/markdown/markdown";
 import { Button } from "@/components/ui/button";
 import { Note, Problem, ProgressBar, Spinner } from "@/components/ui/feedback";
@@ -25,7 +25,7 @@ interface Props {
 }
 
 export function AnswerView({ answer, turn, connected, question, busy, onCite, onKeep, onIntent }: Props) {
-  const cited = new Set(answer.sources.map(({ number }) => number));
+  const cited = useMemo(() => new Set(answer.sources.map(({ number }) => number)), [answer.sources]);
   const left = leftOutText(answer.leftOut);
   const writing = turn !== null && answer.steps.at(-1);
   return (
@@ -146,7 +146,8 @@ function MadeFrom({
       )}
       {sources.length > 0 && (
         <button type="button" className={CHIP} onClick={() => onCite(sources[0]?.number ?? 1)}>
-          <Globe size={12} /> {sources.length === 1 ? "1 source" : `${sources.length} sources`}
+          {sources.some(({ origin }) => origin === "web") ? <Globe size={12} /> : <FileText size={12} />}
+          {sources.length === 1 ? "1 source" : `${sources.length} sources`}
         </button>
       )}
     </div>

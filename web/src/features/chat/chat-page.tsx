@@ -51,6 +51,8 @@ export function NewChatPage() {
     });
     void client.invalidateQueries({ queryKey: ["chats"], exact: true });
     await navigate({ to: "/c/$chat", params: { chat: chat.id } });
+    // The server has given it a title meanwhile.
+    void client.invalidateQueries({ queryKey: ["chat", chat.id] });
   };
   return (
     <div className="flex h-full flex-col">

@@ -4,7 +4,7 @@ import { type Answer, answerOf, answerText } from "./answer";
 import { AnswerActions } from "./answer-actions";
 import { AnswerView } from "./answer-view";
 import { Compare } from "./compare";
-import { Editor } from "./editor";
+import { Editor } from "@/components/editor";
 import type { Live } from "./live";
 import { QuestionView } from "./question";
 import { type ChatWhole, judge } from "./queries";
@@ -93,7 +93,7 @@ export const ExchangeView = memo(
                   context={context}
                   onShow={show}
                   onAgain={(how) => question && actions.send({ again: question.id, ...how })}
-                  onContinue={last ? () => actions.send({ text: "Go on exactly where you stopped." }) : undefined}
+                  onContinue={last ? () => actions.send({ continue: end.id }) : undefined}
                   onEdit={() => setEditing(true)}
                   onCompare={canCompare ? () => setComparing(true) : undefined}
                   busy={busy}

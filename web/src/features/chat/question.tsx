@@ -5,7 +5,7 @@ import { IconButton } from "@/components/ui/button";
 import { copyText } from "@/lib/clipboard";
 import { visible } from "@/lib/visible";
 import { splitAttachments, withAttachments } from "./attachments";
-import { Editor } from "./editor";
+import { Editor } from "@/components/editor";
 import { type Message, textOf } from "./tree";
 import { Versions } from "./versions";
 

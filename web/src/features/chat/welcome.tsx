@@ -1,8 +1,10 @@
 // An empty conversation: what can be asked, and on a new machine the model that fits it.
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { Download } from "lucide-react";
+import { useShelf } from "@/components/shelf";
 import { Button } from "@/components/ui/button";
-import { Note, Spinner } from "@/components/ui/feedback";
+import { Note, Problem, ProgressBar, Spinner } from "@/components/ui/feedback";
 import { modelsQuery, serverQuery } from "@/lib/api/queries";
 import { bytes, parameters } from "@/lib/format";
 import { remember, useRemembered } from "@/lib/storage";
@@ -55,33 +57,67 @@ function fill(text: string) {
   remember("draft.new", text);
 }
 
-/** While the starter model answers: the largest coder that this machine holds. */
+/** While the starter model answers: the largest coder that this machine holds, fetched and put in use from here. */
 function BetterModel() {
   const models = useQuery(modelsQuery).data;
+  const { pull, stop, use } = useShelf();
   const [hidden, setHidden] = useRemembered<string>("better-model.hidden", "");
   const better = models?.catalog.find(({ name }) => name === models.recommended);
-  const onStarter = models?.current === models?.starter;
-  if (!models || !better || !onStarter || hidden || models.installed.some(({ name }) => name === better.name))
-    return null;
-  return (
-    <Note
-      action={
-        <span className="flex shrink-0 gap-1.5">
-          <Button size="sm" kind="ghost" onClick={() => setHidden("yes")}>
-            Later
+  if (!models || !better || hidden || models.current !== models.starter) return null;
+  const { name } = better;
+  if (models.installed.some((model) => model.name === name)) {
+    return (
+      <Note
+        action={
+          <Button size="sm" kind="primary" disabled={use.isPending} onClick={() => use.mutate(name)}>
+            Use it
           </Button>
-          <Link
-            to="/models"
-            className="bg-accent text-on-accent inline-flex h-7 items-center rounded-md px-2 text-xs font-medium hover:brightness-110"
-          >
-            See models
-          </Link>
-        </span>
-      }
-    >
-      The starter model is small: it answers fast and knows little. With {bytes(models.memory_bytes)} of memory this
-      machine runs <b className="text-ink">{better.name}</b> ({parameters(better.parameters)} weights,{" "}
-      {bytes(better.bytes)} to download).
-    </Note>
+        }
+      >
+        <b className="text-ink">{name}</b> is on this machine and ready to answer.
+      </Note>
+    );
+  }
+  const going = models.pulls.find((one) => one.source === name);
+  if (going?.state === "running") {
+    return (
+      <Note
+        action={
+          <Button size="sm" disabled={stop.isPending} onClick={() => stop.mutate(name)}>
+            Stop
+          </Button>
+        }
+      >
+        Fetching <b className="text-ink">{name}</b>: {bytes(going.done)} of {bytes(going.total ?? better.bytes)}. You
+        can ask the starter model meanwhile.
+        <div className="mt-2">
+          <ProgressBar share={going.done / (going.total ?? better.bytes)} label={`Fetching ${name}`} />
+        </div>
+      </Note>
+    );
+  }
+  return (
+    <div className="flex flex-col gap-2">
+      <Note
+        action={
+          <span className="flex shrink-0 flex-wrap justify-end gap-1.5">
+            <Button size="sm" kind="ghost" onClick={() => setHidden("yes")}>
+              Later
+            </Button>
+            <Button size="sm" kind="primary" disabled={pull.isPending} onClick={() => pull.mutate(name)}>
+              <Download size={13} /> {going ? "Go on" : `Fetch ${bytes(better.bytes)}`}
+            </Button>
+          </span>
+        }
+      >
+        The starter model is small: it answers fast and knows little. With {bytes(models.memory_bytes)} of memory this
+        machine runs <b className="text-ink">{name}</b> ({parameters(better.parameters)} weights). Others are under{" "}
+        <Link to="/models" className="text-accent underline underline-offset-2">
+          Models
+        </Link>
+        .
+      </Note>
+      {going?.error && <Problem error={going.error} />}
+    </div>
   );
 }

@@ -11,7 +11,7 @@ import { type Folder, type Job, isGoing, useFolders } from "./folders";
 import { PassageSearch } from "./passage-search";
 
 export function KnowledgePage() {
-  const { folders, error, refetch, add, remove, stop, canAdd } = useFolders();
+  const { folders, error, refetch, add, remove, stop } = useFolders();
   const going = isGoing(folders?.job);
   return (
     <Page
@@ -22,14 +22,7 @@ export function KnowledgePage() {
         title="Folders"
         about="Changes are followed while hone runs. What .gitignore names, and files that look like keys, are left out."
       >
-        {canAdd ? (
-          <AddFolder busy={going || add.isPending} error={add.error} onAdd={(path) => add.mutate(path)} />
-        ) : (
-          <Note>
-            This server indexes folders at the command line only: run{" "}
-            <code className="font-mono">hone index add PATH</code>. What is indexed shows here.
-          </Note>
-        )}
+        <AddFolder busy={going || add.isPending} error={add.error} onAdd={(path) => add.mutate(path)} />
         {folders?.job && <JobState job={folders.job} onStop={() => folders.job && stop.mutate(folders.job.id)} />}
         {error && !folders && <Problem error={error} onRetry={() => void refetch()} />}
         {!folders && !error && <Spinner label="Loading the folders" />}
@@ -45,7 +38,6 @@ export function KnowledgePage() {
                 <FolderRow
                   folder={folder}
                   busy={going}
-                  canChange={canAdd}
                   onAgain={() => add.mutate(folder.path)}
                   onRemove={() => remove.mutate(folder.path)}
                 />
@@ -85,13 +77,11 @@ function AddFolder({ busy, error, onAdd }: { busy: boolean; error: unknown; onAd
 function FolderRow({
   folder,
   busy,
-  canChange,
   onAgain,
   onRemove,
 }: {
   folder: Folder;
   busy: boolean;
-  canChange: boolean;
   onAgain: () => void;
   onRemove: () => void;
 }) {
@@ -103,23 +93,17 @@ function FolderRow({
         </p>
         <p className="text-muted mt-0.5 flex flex-wrap items-center gap-1.5 text-xs">
           {plural(folder.files, "file")} · {plural(folder.passages, "passage")}
-          {folder.vectors !== undefined &&
-            folder.vectors < folder.passages &&
-            ` · ${count(folder.vectors)} found by meaning too`}
-          {folder.complete === false && <Badge kind="warn">not read to the end</Badge>}
-          {folder.present === false && <Badge kind="danger">the folder is gone</Badge>}
+          {folder.vectors < folder.passages && ` · ${count(folder.vectors)} found by meaning too`}
+          {!folder.complete && <Badge kind="warn">not read to the end</Badge>}
+          {!folder.present && <Badge kind="danger">the folder is gone</Badge>}
         </p>
       </div>
-      {canChange && (
-        <>
-          <IconButton label={`Read ${folder.path} again`} disabled={busy} onClick={onAgain}>
-            <RefreshCw size={14} />
-          </IconButton>
-          <IconButton label={`Take ${folder.path} out of the index`} disabled={busy} onClick={onRemove}>
-            <FolderX size={14} />
-          </IconButton>
-        </>
-      )}
+      <IconButton label={`Read ${folder.path} again`} disabled={busy} onClick={onAgain}>
+        <RefreshCw size={14} />
+      </IconButton>
+      <IconButton label={`Take ${folder.path} out of the index`} disabled={busy} onClick={onRemove}>
+        <FolderX size={14} />
+      </IconButton>
     </div>
   );
 }

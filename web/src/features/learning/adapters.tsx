@@ -10,7 +10,7 @@ import { api, unwrap } from "@/lib/api/client";
 import { adaptersQuery } from "@/lib/api/queries";
 import { ago, bytes } from "@/lib/format";
 import { visible } from "@/lib/visible";
-import { type Adapter, type Member, lineage, numbersOf } from "./lineage";
+import { type Adapter, type Member, lineage, scoresOf } from "./lineage";
 import { Report } from "./report";
 
 export function Adapters() {
@@ -76,7 +76,7 @@ export function Adapters() {
 
 function AdapterRow({ adapter, depth, busy, onUse }: Member & { busy: boolean; onUse: () => void }) {
   const [open, setOpen] = useState(false);
-  const scores = numbersOf(adapter.scores);
+  const scores = scoresOf(adapter.scores);
   return (
     <div className="flex items-start gap-2" style={{ paddingLeft: `${Math.min(depth, 5) * 1.25}rem` }}>
       {depth > 0 && (
@@ -95,7 +95,7 @@ function AdapterRow({ adapter, depth, busy, onUse }: Member & { busy: boolean; o
             {scores.slice(0, 8).map(([name, value]) => (
               <div key={name} className="flex gap-1">
                 <dt>{name}</dt>
-                <dd className="text-ink tabular-nums">{Number.isInteger(value) ? value : value.toFixed(3)}</dd>
+                <dd className="text-ink tabular-nums">{value}</dd>
               </div>
             ))}
           </dl>

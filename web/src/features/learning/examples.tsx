@@ -1,31 +1,17 @@
 // What would be learned of the conversations: every answer, kept or not, why, and the user's word on it.
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { Badge, Empty, Note, Problem, Spinner } from "@/components/ui/feedback";
+import { Badge, Empty, Problem, Spinner } from "@/components/ui/feedback";
 import { Segments, Select } from "@/components/ui/field";
 import { Row, Rows, Section } from "@/components/ui/page";
 import { tellError } from "@/components/ui/toast";
-import { ApiError, request } from "@/lib/api/client";
+import { type Schemas, api, unwrap } from "@/lib/api/client";
 import { ago, count, plural } from "@/lib/format";
 import { visible } from "@/lib/visible";
+import { ExampleText } from "./example-text";
 
-interface Example {
-  chat: string;
-  message: string;
-  question: string;
-  signal: string;
-  weight: number;
-  kept: boolean;
-  reason: string;
-  why: string;
-  time: string;
-}
-
-interface Preview {
-  examples: Example[];
-  counts: { looked_at: number; kept: number; signals: Record<string, number>; dropped: Record<string, number> };
-}
+type Example = Schemas["ExampleObject"];
+type Counted = Schemas["ExportCounts"];
 
 const SIGNALS: Record<string, string> = {
   edited: "you rewrote it",
@@ -44,34 +30,25 @@ export function Examples() {
   const [kept, setKept] = useState<"true" | "false">("true");
   const { data, error, refetch } = useQuery({
     queryKey: ["export", kept],
-    queryFn: () => request<Preview>("GET", `/api/export?kept=${kept}&limit=${SHOWN}`),
+    queryFn: () => unwrap(api.GET("/api/export", { params: { query: { kept: kept === "true", limit: SHOWN } } })),
   });
-  const missing = error instanceof ApiError && (error.status === 404 || error.status === 405);
   return (
     <Section
       title="What would be learned"
       about="Every answer of your conversations, and whether it is an example to learn from. Secrets, and text of files, pages and tools, never are."
       actions={
-        !missing && (
-          <Segments
-            label="Which"
-            value={kept}
-            onChange={setKept}
-            options={[
-              { value: "true", label: "Learned" },
-              { value: "false", label: "Left out" },
-            ]}
-          />
-        )
+        <Segments
+          label="Which"
+          value={kept}
+          onChange={setKept}
+          options={[
+            { value: "true", label: "Learned" },
+            { value: "false", label: "Left out" },
+          ]}
+        />
       }
     >
-      {missing && (
-        <Note>
-          This server cannot show the examples. Thumbs, rewritten answers, kept code and each conversation’s “May hone
-          learn from it?” are written down all the same, and count when hone learns.
-        </Note>
-      )}
-      {error && !missing && <Problem error={error} onRetry={() => void refetch()} />}
+      {error && <Problem error={error} onRetry={() => void refetch()} />}
       {!data && !error && <Spinner label="Looking through the conversations" />}
       {data && <Counts counts={data.counts} />}
       {data?.examples.length === 0 && (
@@ -92,10 +69,10 @@ export function Examples() {
   );
 }
 
-function Counts({ counts }: { counts: Preview["counts"] }) {
+function Counts({ counts }: { counts: Counted }) {
   const list = (numbers: Record<string, number>, names: Record<string, string>) =>
     Object.entries(numbers)
-      .map(([name, number]) => `${count(number)} ${names[name] ?? name.replaceAll("_", " ")}`)
+      .map(([name, number]) => `${names[name] ?? name.replaceAll("-", " ")} ${count(number)}`)
       .join(", ");
   return (
     <p className="text-muted text-xs">
@@ -109,9 +86,13 @@ function Counts({ counts }: { counts: Preview["counts"] }) {
 function ExampleRow({ example }: { example: Example }) {
   const client = useQueryClient();
   const choose = useMutation({
-    mutationFn: (learn: boolean | null) => request("POST", `/api/export/${example.message}`, { learn }),
+    mutationFn: (learn: boolean | null) =>
+      unwrap(api.POST("/api/export/{message}", { params: { path: { message: example.message } }, body: { learn } })),
     onError: tellError,
-    onSettled: () => client.invalidateQueries({ queryKey: ["export"] }),
+    onSettled: () => {
+      void client.invalidateQueries({ queryKey: ["export"] });
+      void client.invalidateQueries({ queryKey: ["learn"] });
+    },
   });
   const choice = (value: string) => choose.mutate(value === "auto" ? null : value === "yes");
   return (
@@ -123,23 +104,22 @@ function ExampleRow({ example }: { example: Example }) {
           {example.kept && <span title="How much it counts beside others">weight {example.weight.toFixed(2)} ·</span>}
           <span>{visible(example.why)}</span>
           <span>· {ago(example.time)}</span>
-          {example.chat && (
-            <Link to="/c/$chat" params={{ chat: example.chat }} className="text-accent underline underline-offset-2">
-              open
-            </Link>
-          )}
         </p>
+        {example.chat && <ExampleText chat={example.chat} message={example.message} />}
       </div>
-      <Select
-        aria-label="Learn from this"
-        defaultValue="auto"
-        onChange={(event) => choice(event.target.value)}
-        className="w-32 text-xs"
-      >
-        <option value="auto">hone decides</option>
-        <option value="yes">learn it</option>
-        <option value="no">leave it out</option>
-      </Select>
+      <div className="w-36 shrink-0">
+        <Select
+          aria-label="Learn from this"
+          value={example.chosen === null ? "auto" : example.chosen ? "yes" : "no"}
+          disabled={choose.isPending || !example.chat}
+          onChange={(event) => choice(event.target.value)}
+          className="text-xs"
+        >
+          <option value="auto">hone decides</option>
+          <option value="yes">learn it</option>
+          <option value="no">leave it out</option>
+        </Select>
+      </div>
     </div>
   );
 }

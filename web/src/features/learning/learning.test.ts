@@ -1,5 +1,7 @@
 import { expect, it } from "vitest";
-import { type Adapter, lineage, numbersOf } from "./lineage";
+import { type Adapter, lineage, numbersOf, scoresOf } from "./lineage";
+import { exampleIn } from "./example-text";
+import { groupsOf, whenOf } from "./gate-report";
 import { NOTHING, told } from "./run";
 
 it("adapters stand below those that they came from", () => {
@@ -31,6 +33,14 @@ it("scores are read however deep they are", () => {
   ]);
 });
 
+it("what training measured is told as before and after", () => {
+  expect(scoresOf({ first_valid_loss: 3.5, valid_loss: 0.25, loss: 0.2, best_step: 6 })).toEqual([
+    ["loss on held-back examples", "3.50 → 0.25"],
+    ["loss", "0.20"],
+    ["best step", "6"],
+  ]);
+});
+
 it("a run is what its events say", () => {
   const news = (name: string, data: object) => ({ name, data: JSON.stringify(data) });
   const after = [
@@ -42,4 +52,42 @@ it("a run is what its events say", () => {
   ].reduce(told, NOTHING);
   expect(after).toMatchObject({ plan: { steps: 2 }, steps: [{ loss: 2 }], remarks: ["few examples"], saved: 1 });
   expect(told(after, { name: "reset" })).toEqual(NOTHING);
+});
+
+it("a cycle says what it does beside training, and how it ended", () => {
+  const news = (name: string, data: object) => ({ name, data: JSON.stringify(data) });
+  const replay = told(NOTHING, news("doing", { what: "replay", done: 3, all: 9 }));
+  expect(replay.doing).toEqual({ what: "replay", done: 3, all: 9 });
+  expect(told(replay, news("plan", { steps: 2 })).doing).toBeNull();
+  const judging = told(replay, news("doing", { what: "judging", done: 0, all: 0 }));
+  const over = told(judging, news("decided", { decision: "hold", because: "few", adapter: null }));
+  expect(over).toMatchObject({ doing: null, decided: { decision: "hold", because: "few" } });
+});
+
+it("checks stand under their question, in the order of the report", () => {
+  const names = ["sanity: finite", "not worse: facts", "sanity: answers", "enough new examples"];
+  const groups = groupsOf(names.map((name) => ({ name })));
+  expect(groups.map(({ name, checks }) => `${name} ${checks.length}`)).toEqual([
+    "sanity 2",
+    "not worse 1",
+    "enough new examples 1",
+  ]);
+});
+
+it("an example is an answer and the question above it, also past tool calls", () => {
+  const message = (id: string, parent: string | null, role: string, text: string) =>
+    ({ id, parent, role, spans: [{ text, provenance: "user" }] }) as Parameters<typeof exampleIn>[0][number];
+  const messages = [
+    message("q", null, "user", "how?"),
+    message("call", "q", "assistant", ""),
+    message("result", "call", "tool", "42"),
+    message("a", "result", "assistant", "so"),
+  ];
+  expect(exampleIn(messages, "a")).toEqual({ question: "how?", answer: "so" });
+  expect(exampleIn(messages, "gone")).toEqual({ question: "", answer: "" });
+});
+
+it("a run is called by its time", () => {
+  expect(whenOf("20261124-031500-4f2a")).toBe("2026-11-24 03:15");
+  expect(whenOf("mine")).toBe("mine");
 });

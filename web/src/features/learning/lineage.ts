@@ -30,6 +30,24 @@ export function lineage(adapters: Adapter[]): Member[] {
   return [...family, ...adapters.filter(({ id }) => !seen.has(id)).map((adapter) => ({ adapter, depth: 0 }))];
 }
 
+/** What was measured, in words: what training writes, as before and after; everything else by its name. */
+export function scoresOf(scores: unknown): [string, string][] {
+  const rest = new Map(numbersOf(scores));
+  const pairs = [
+    ["loss on held-back examples", "first valid loss", "valid loss"],
+    ["loss on learned examples", "first loss", "loss"],
+  ].flatMap(([name = "", first = "", last = ""]): [string, string][] => {
+    const [before, after] = [rest.get(first), rest.get(last)];
+    if (before === undefined || after === undefined) return [];
+    rest.delete(first);
+    rest.delete(last);
+    return [[name, `${written(before)} → ${written(after)}`]];
+  });
+  return [...pairs, ...[...rest].map(([name, value]): [string, string] => [name, written(value)])];
+}
+
+const written = (value: number) => (Number.isInteger(value) ? String(value) : value.toFixed(2));
+
 /** The numbers of an adapter's scores, however deep, by their names. */
 export function numbersOf(scores: unknown, name = ""): [string, number][] {
   if (typeof scores === "number") return [[name.replaceAll("_", " "), scores]];

@@ -1,39 +1,25 @@
 // Why an adapter was taken, or not: the gate's report, in words and bars.
 import { useQuery } from "@tanstack/react-query";
 import { Check, X } from "lucide-react";
+import { Chart } from "@/components/chart";
 import { Markdown } from "@/components/markdown/markdown";
 import { Badge, Note, Spinner } from "@/components/ui/feedback";
 import { ApiError, api, unwrap } from "@/lib/api/client";
 import { duration, plural } from "@/lib/format";
+import { cx } from "@/lib/class-names";
 import { visible } from "@/lib/visible";
-
-interface Change {
-  question: string;
-  wanted: string;
-  before: string;
-  after: string;
-  /** How much its loss fell, in nats a token. */
-  gain: number;
-}
-
-export interface GateReport {
-  decision: string;
-  because: string;
-  against: string;
-  learned: number;
-  held: number;
-  chats: string[];
-  from: string[];
-  checks: { name: string; passed: boolean; found: string }[];
-  changes: Change[];
-  seconds: [number, number];
-}
+import { type Change, type GateReport, groupsOf } from "./gate-report";
 
 const DECISIONS: Record<string, { text: string; kind: "accent" | "warn" | "danger" }> = {
   promote: { text: "promoted", kind: "accent" },
   hold: { text: "held", kind: "warn" },
   reject: { text: "rejected", kind: "danger" },
 };
+
+export function DecisionBadge({ decision }: { decision: string }) {
+  const known = DECISIONS[decision.toLowerCase()] ?? { text: decision, kind: "warn" as const };
+  return <Badge kind={known.kind}>{known.text}</Badge>;
+}
 
 export function Report({ adapter }: { adapter: string }) {
   const { data, error } = useQuery({
@@ -56,31 +42,27 @@ export function Report({ adapter }: { adapter: string }) {
 }
 
 export function ReportView({ report }: { report: GateReport }) {
-  const decision = DECISIONS[report.decision.toLowerCase()] ?? { text: report.decision, kind: "warn" as const };
+  const losses = report.losses ?? [];
   const changes = report.changes ?? [];
   const better = changes.filter(({ gain }) => gain > 0).length;
   return (
     <div className="flex flex-col gap-3 text-xs">
       <p>
-        <Badge kind={decision.kind}>{decision.text}</Badge> <span className="ml-1">{visible(report.because)}</span>
+        <DecisionBadge decision={report.decision} /> <span className="ml-1">{visible(report.because)}</span>
       </p>
       <p className="text-muted">
         Learned from {plural(report.learned, "example")} of {plural(report.chats.length, "conversation")}; {report.held}{" "}
         were held back to judge with, against {visible(report.against)}. It took {duration(report.seconds[1])}.
       </p>
-      <ul className="grid gap-1" aria-label="Checks">
-        {report.checks.map(({ name, passed, found }) => (
-          <li key={name} className="flex items-start gap-2">
-            {passed ? (
-              <Check size={14} className="text-good shrink-0" aria-label="passed" />
-            ) : (
-              <X size={14} className="text-danger shrink-0" aria-label="failed" />
-            )}
-            <span className="font-medium">{visible(name)}</span>
-            <span className="text-muted min-w-0">{visible(found)}</span>
-          </li>
-        ))}
-      </ul>
+      <Checks checks={report.checks} />
+      {losses.length > 1 && (
+        <Chart
+          label="Loss of the training"
+          height={140}
+          x={losses.map((_, step) => step + 1)}
+          curves={[{ label: "training loss", token: "--accent", values: losses }]}
+        />
+      )}
       {report.from.length > 0 && (
         <div>
           <h4 className="font-medium">Learned, among others</h4>
@@ -103,6 +85,50 @@ export function ReportView({ report }: { report: GateReport }) {
     </div>
   );
 }
+
+/** The checks, those of one question together: how many passed as a bar, and what was found in words. */
+function Checks({ checks }: { checks: GateReport["checks"] }) {
+  return (
+    <div className="flex flex-col gap-3">
+      {groupsOf(checks).map(({ name, checks }) => (
+        <div key={name}>
+          <h4 className="flex items-center gap-2 font-medium">
+            <span className="w-28">{QUESTIONS[name] ?? visible(name)}</span>
+            <span className="flex h-2 max-w-60 flex-1 gap-0.5" aria-hidden>
+              {checks.map(({ name, passed }) => (
+                <span key={name} className={cx("flex-1 rounded-full", passed ? "bg-good" : "bg-danger")} />
+              ))}
+            </span>
+            <span className="text-muted font-normal">
+              {checks.filter(({ passed }) => passed).length} of {checks.length}
+            </span>
+          </h4>
+          <ul className="mt-1 grid gap-1" aria-label={`Checks: ${QUESTIONS[name] ?? name}`}>
+            {checks.map(({ name, passed, found }) => (
+              <li key={name} className="flex items-start gap-2">
+                {passed ? (
+                  <Check size={14} className="text-good mt-px shrink-0" aria-label="passed" />
+                ) : (
+                  <X size={14} className="text-danger mt-px shrink-0" aria-label="failed" />
+                )}
+                <span className="min-w-0">
+                  {visible(name.slice(name.indexOf(":") + 1).trim())}{" "}
+                  <span className="text-muted">{visible(found)}</span>
+                </span>
+              </li>
+            ))}
+          </ul>
+        </div>
+      ))}
+    </div>
+  );
+}
+
+const QUESTIONS: Record<string, string> = {
+  sanity: "Is it sound?",
+  "not worse": "Is it no worse?",
+  better: "Is it better?",
+};
 
 /** A bar an example: to the right where its loss fell, to the left where it rose. */
 function Gains({ changes }: { changes: Change[] }) {

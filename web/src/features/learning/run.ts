@@ -8,14 +8,25 @@ export type Run = Schemas["TrainRun"];
 export type Plan = Schemas["TrainPlan"];
 export type Step = Schemas["TrainStep"];
 
+export type Doing = Schemas["LearnDoing"];
+
+/** How a cycle of learning ended. */
+export interface Decided {
+  decision: string;
+  adapter: string | null;
+  because: string;
+}
+
 export interface Told {
   plan: Plan | null;
+  doing: Doing | null;
+  decided: Decided | null;
   steps: Step[];
   remarks: string[];
   saved: number | null;
 }
 
-export const NOTHING: Told = { plan: null, steps: [], remarks: [], saved: null };
+export const NOTHING: Told = { plan: null, doing: null, decided: null, steps: [], remarks: [], saved: null };
 
 type News = { name: "reset" } | { name: string; data: string };
 
@@ -25,7 +36,11 @@ export function told(before: Told, news: News): Told {
   const data: unknown = JSON.parse(news.data);
   switch (news.name) {
     case "plan":
-      return { ...before, plan: data as Plan };
+      return { ...before, plan: data as Plan, doing: null };
+    case "doing":
+      return { ...before, doing: data as Doing };
+    case "decided":
+      return { ...before, doing: null, decided: data as Decided };
     case "step":
       return { ...before, steps: [...before.steps, data as Step] };
     case "saved":
@@ -38,6 +53,9 @@ export function told(before: Told, news: News): Told {
 }
 
 export const isOver = (state: string | undefined) => state === "done" || state === "stopped" || state === "failed";
+
+/** Events after which no other comes. */
+const LAST = ["done", "decided", "stopped", "failed"];
 
 /** The run of this server, and everything that it has told. */
 export function useRun() {
@@ -56,8 +74,9 @@ export function useRun() {
     const over = () => {
       void client.invalidateQueries({ queryKey: ["train"] });
       void client.invalidateQueries({ queryKey: ["adapters"] });
+      void client.invalidateQueries({ queryKey: ["learn"] });
     };
-    const last = ({ name }: { name: string }) => name === "done" || name === "stopped" || name === "failed";
+    const last = ({ name }: { name: string }) => LAST.includes(name);
     void listen(`/api/train/${id}/events`, last, { onEvent: tell, signal: abort.signal }).then(over, over);
     return () => abort.abort();
   }, [id, client]);

@@ -1,10 +1,10 @@
 // The catalogue, with what fits this machine.
 import { Download } from "lucide-react";
 import { Button } from "@/components/ui/button";
+import { type Shelf, useShelf } from "@/components/shelf";
 import { Badge } from "@/components/ui/feedback";
 import { Row, Rows, Section } from "@/components/ui/page";
 import { bytes, parameters } from "@/lib/format";
-import { type Shelf, useShelf } from "./models-page";
 
 export function Catalog({ shelf }: { shelf: Shelf }) {
   const { pull } = useShelf();

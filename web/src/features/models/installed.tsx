@@ -3,10 +3,10 @@ import { Check, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { Button, IconButton } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
+import { type Shelf, useShelf } from "@/components/shelf";
 import { Badge } from "@/components/ui/feedback";
 import { Row, Rows, Section } from "@/components/ui/page";
 import { bytes } from "@/lib/format";
-import { type Shelf, useShelf } from "./models-page";
 
 export function Installed({ shelf }: { shelf: Shelf }) {
   const { use, remove } = useShelf();

@@ -1,43 +1,16 @@
 // Models: the one that answers, those on disk, and those to fetch with what fits this machine.
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
+import { Pause, Play } from "lucide-react";
 import { useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Note, Problem, ProgressBar, Spinner } from "@/components/ui/feedback";
 import { TextField } from "@/components/ui/field";
 import { Page, Row, Rows, Section } from "@/components/ui/page";
-import { tellError } from "@/components/ui/toast";
-import { type Schemas, api, unwrap } from "@/lib/api/client";
+import { type Shelf, useShelf } from "@/components/shelf";
 import { modelsQuery, serverQuery } from "@/lib/api/queries";
 import { bytes, count, parameters } from "@/lib/format";
 import { Catalog } from "./catalog";
 import { Installed } from "./installed";
-
-export type Shelf = Schemas["ModelShelf"];
-
-/** What can be done with a model; each answer is the shelf as it is then. */
-export function useShelf() {
-  const client = useQueryClient();
-  const options = {
-    onSuccess: (shelf: Shelf) => {
-      client.setQueryData(modelsQuery.queryKey, shelf);
-      void client.invalidateQueries({ queryKey: serverQuery.queryKey });
-    },
-    onError: tellError,
-  };
-  const pull = useMutation({
-    mutationFn: (name: string) => unwrap(api.POST("/api/models/pull", { body: { name } })),
-    ...options,
-  });
-  const use = useMutation({
-    mutationFn: (name: string) => unwrap(api.POST("/api/models/use", { body: { name } })),
-    ...options,
-  });
-  const remove = useMutation({
-    mutationFn: (name: string) => unwrap(api.POST("/api/models/delete", { body: { name } })),
-    ...options,
-  });
-  return { pull, use, remove };
-}
 
 export function ModelsPage() {
   const { data: shelf, error, refetch } = useQuery(modelsQuery);
@@ -107,11 +80,11 @@ function Running() {
 }
 
 function Pulls({ shelf }: { shelf: Shelf }) {
-  const { pull } = useShelf();
+  const { pull, stop } = useShelf();
   const shown = shelf.pulls.filter(({ state }) => state !== "done");
   if (shown.length === 0) return null;
   return (
-    <Section title="Being fetched" about="A pull that is cut off goes on where it was.">
+    <Section title="Being fetched" about="What was stopped or cut off goes on where it was, at any time.">
       <Rows>
         {shown.map((one) => (
           <Row key={one.source} className="flex flex-col gap-2">
@@ -121,6 +94,16 @@ function Pulls({ shelf }: { shelf: Shelf }) {
                 {one.what} {bytes(one.done)}
                 {one.total !== null && ` of ${bytes(one.total)}`}
               </span>
+              {one.state === "running" && (
+                <Button size="sm" disabled={stop.isPending} onClick={() => stop.mutate(one.source)}>
+                  <Pause size={12} /> Stop
+                </Button>
+              )}
+              {one.state === "stopped" && (
+                <Button size="sm" disabled={pull.isPending} onClick={() => pull.mutate(one.source)}>
+                  <Play size={12} /> Go on
+                </Button>
+              )}
             </div>
             {one.state === "running" && (
               <ProgressBar share={one.total ? one.done / one.total : 0} label={`Fetching ${one.source}`} />

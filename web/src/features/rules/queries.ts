@@ -11,6 +11,12 @@ export const rulesQuery = queryOptions({
   queryFn: () => unwrap(api.GET("/api/rules")).then(({ rules }) => rules),
 });
 
+export const usesQuery = (rule: string) =>
+  queryOptions({
+    queryKey: ["rules", rule, "uses"],
+    queryFn: () => unwrap(api.GET("/api/rules/{rule}/uses", { params: { path: { rule } } })),
+  });
+
 export function useRules() {
   const client = useQueryClient();
   const onSettled = () => client.invalidateQueries({ queryKey: rulesQuery.queryKey });

@@ -10,6 +10,7 @@ import { ago } from "@/lib/format";
 import { visible } from "@/lib/visible";
 import { Contradiction } from "./contradiction";
 import { NewRule } from "./new-rule";
+import { Uses } from "./uses";
 import { type Rule, type Written, rulesQuery, useRules } from "./queries";
 
 export function RulesPage() {
@@ -101,6 +102,7 @@ function RuleRow({ rule, onWritten }: { rule: Rule; onWritten: (written: Written
           {!rule.project && !rule.files && <Badge>everywhere</Badge>}
           {SOURCES[rule.source] ?? rule.source} · {ago(rule.created)}
         </p>
+        <Uses rule={rule.id} />
       </div>
       {rule.state !== "active" && (
         <Button size="sm" onClick={() => change.mutate({ id: rule.id, accept: true }, { onSuccess: onWritten })}>

@@ -58,7 +58,25 @@ const withKey: Middleware = {
   },
 };
 
-export const api = createClient<paths>({ baseUrl: "/" });
+/** What the server says when it did nothing because it begins a new round, or still loads the model for it. */
+const SOON = ["restarting", "model_loading"];
+const TRIES = 40;
+
+/** Asks again where the server says that it soon can. What only reads shows its own waiting, and is not held up. */
+async function patientFetch(request: Request): Promise<Response> {
+  for (let tries = 1; ; tries++) {
+    const response = await fetch(request.clone());
+    if (response.status !== 503 || request.method === "GET" || tries === TRIES) return response;
+    const body = (await response
+      .clone()
+      .json()
+      .catch(() => undefined)) as ErrorBody | undefined;
+    if (!SOON.includes(body?.error?.code ?? "")) return response;
+    await new Promise((go) => setTimeout(go, 500));
+  }
+}
+
+export const api = createClient<paths>({ baseUrl: "/", fetch: patientFetch });
 api.use(withKey);
 
 /** The data of an answer, or the server's error thrown. */
@@ -73,25 +91,13 @@ export async function unwrap<T>(answer: Promise<{ data?: T; error?: unknown; res
   throw failed(response.status, error);
 }
 
+interface ErrorBody {
+  error?: { message?: string; code?: string | null };
+}
+
 /** The error that a body of the form `{"error":{"message","code"}}` tells. */
 export function failed(status: number, body: unknown): ApiError {
   if (status === 401 && !keyWanted.value) keyWanted.set(true);
-  const error = (body as { error?: { message?: string; code?: string | null } } | undefined)?.error;
+  const error = (body as ErrorBody | undefined)?.error;
   return new ApiError(error?.message ?? `The server answered with status ${status}.`, status, error?.code ?? null);
-}
-
-/** A route that this version's document does not have (yet), by its path. */
-export async function request<T>(method: "GET" | "POST", path: string, body?: unknown): Promise<T> {
-  const headers = { ...authorization(), ...(method === "POST" && { "Content-Type": "application/json" }) };
-  const response = await fetch(path, {
-    method,
-    headers,
-    body: body === undefined ? undefined : JSON.stringify(body),
-  }).catch(() => {
-    throw new ApiError(UNREACHABLE, 0, "unreachable");
-  });
-  const text = await response.text();
-  const data: unknown = text && JSON.parse(text);
-  if (!response.ok) throw failed(response.status, data);
-  return data as T;
 }

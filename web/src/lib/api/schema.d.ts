@@ -430,7 +430,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** What there is to learn */
+        get: operations["get_learning"];
         put?: never;
         /**
          * Start learning
@@ -578,6 +579,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop fetching a model
+         * @description What has come is kept: the same pull goes on from there.
+         */
+        post: operations["stop_pull"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models/use": {
         parameters: {
             query?: never;
@@ -670,6 +691,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/rules/{rule}/uses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where a rule was used */
+        get: operations["get_rule_uses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/server": {
         parameters: {
             query?: never;
@@ -739,8 +777,8 @@ export interface paths {
         };
         /**
          * Watch training
-         * @description Server-sent events: `remark`, `plan`, `step`, `saved`, and at the end `done`, `decided` (where it is learning), `stopped` or `failed`. A new listener
-         *     hears all from the beginning, one that sends `Last-Event-ID` what came after.
+         * @description Server-sent events: `remark`, `doing`, `plan`, `step`, `saved`, and at the end `done`, `decided` (where it is learning),
+         *     `stopped` or `failed`. A new listener hears all from the beginning, one that sends `Last-Event-ID` what came after.
          */
         get: operations["watch_training"];
         put?: never;
@@ -1594,6 +1632,8 @@ export interface components {
         ExampleObject: {
             /** @description The conversation; empty for a completion. */
             chat: string;
+            /** @description What the user has said of it: `true` is in, `false` is out, null leaves it to hone. */
+            chosen: boolean | null;
             /** @description Whether it would be learned. */
             kept: boolean;
             /** @description The answer. */
@@ -1882,6 +1922,15 @@ export interface components {
             /** @description Whether the user's own code bears on it. */
             needs_code: boolean;
         };
+        /** @description What a cycle of learning does beside training. */
+        LearnDoing: {
+            /** @description Of so many; 0 where that is not known. */
+            all: number;
+            /** @description So many are done. */
+            done: number;
+            /** @description `replay`: the model answers general prompts, so that it stays what it is. `judging`: the candidate is measured. */
+            what: string;
+        };
         /** @description What came of one cycle. */
         LearnReport: {
             /** @description Id of its adapter, where one was promoted. */
@@ -1912,6 +1961,17 @@ export interface components {
              * @default false
              */
             now?: boolean;
+        };
+        /** @description What there is to learn. */
+        LearnStanding: {
+            /** @description Examples to learn from. */
+            examples: number;
+            /** @description Examples that are held back to judge with, of now and of earlier cycles. */
+            held: number;
+            /** @description Fewer held back, and nothing can be told about a candidate. */
+            needed: number;
+            /** @description Examples that the adapter in use has not learned. */
+            new: number;
         };
         /** @description A model in memory. */
         LoadedModel: {
@@ -2162,7 +2222,7 @@ export interface components {
             message: string | null;
             /** @description What was asked for. */
             source: string;
-            /** @description `running`, `done` or `failed`; a failed one goes on where it was when it is asked for again. */
+            /** @description `running`, `done`, `stopped` or `failed`; the last two go on where they were when they are asked for again. */
             state: string;
             /**
              * Format: int64
@@ -2267,6 +2327,24 @@ export interface components {
             /** @description The instruction. */
             text: string;
         };
+        /** @description An answer that had a rule. */
+        RuleUseObject: {
+            /** @description The conversation. */
+            chat: string;
+            /** @description The answer. */
+            message: string;
+            /** @description When it was begun (RFC 3339, UTC). */
+            time: string;
+            /** @description Its title. */
+            title: string;
+        };
+        /** @description Where a rule was used. */
+        RuleUses: {
+            /** @description Answers that had it. */
+            count: number;
+            /** @description The last of them, the newest first. */
+            uses: components["schemas"]["RuleUseObject"][];
+        };
         /** @description A rule that was written, and what it resembles. */
         RuleWritten: {
             /** @description Other rules that say the same or the opposite. They hold too, until one is given as `replaces`. */
@@ -2274,7 +2352,7 @@ export interface components {
             /** @description The rule as it is now. */
             rule: components["schemas"]["RuleObject"];
         };
-        /** @description What the user says. With `again` nothing new is said, and another answer is asked for. */
+        /** @description What the user says. With `again` and `continue` nothing new is said: another answer is asked for, or the rest of one. */
         Say: {
             /**
              * @description Adapter of this answer, by name or id; `base` is none.
@@ -2296,6 +2374,11 @@ export interface components {
              * @default null
              */
             beside?: string | null;
+            /**
+             * @description The answer that broke off and is to be gone on with. The whole becomes another version of it.
+             * @default null
+             */
+            continue?: string | null;
             /**
              * @description What the message asks for, where the user says so: `code`, `search` or `chat`.
              * @default null
@@ -2358,6 +2441,8 @@ export interface components {
              * @description See `SettingsObject`.
              */
             context?: number | null;
+            /** @description See `SettingsObject`. */
+            learn_schedule?: string | null;
             /**
              * Format: int32
              * @description See `SettingsObject`.
@@ -2401,6 +2486,8 @@ export interface components {
             file: string;
             /** @description Settings that come from the environment, and are not changed here. */
             from_environment: string[];
+            /** @description When hone learns by itself: `night` or `idle`; null is not. */
+            learn_schedule: string | null;
             /**
              * Format: int32
              * @description Longest answer.
@@ -2448,6 +2535,7 @@ export interface components {
         Standing: {
             /** @description Id of the adapter, when it is done. */
             adapter?: string | null;
+            doing?: components["schemas"]["LearnDoing"] | null;
             /** @description Why it failed. */
             error?: string | null;
             last?: components["schemas"]["TrainStep"] | null;
@@ -2536,7 +2624,7 @@ export interface components {
             because: string;
             /** @description `promote`, `hold` or `reject`. */
             decision: string;
-        } | {
+        } | components["schemas"]["LearnDoing"] | {
             /** @description For people. */
             message: string;
         } | Record<string, never>;
@@ -2681,6 +2769,8 @@ export interface components {
              * @example 20261124-031500-4f2a
              */
             id: string;
+            /** @description Whether it is a cycle of learning from conversations, which ends in a decision. */
+            learning: boolean;
             /** @description What the adapter will be called. */
             name: string;
         };
@@ -4203,6 +4293,53 @@ export interface operations {
             };
         };
     };
+    get_learning: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many examples there are, and how many of them are new. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LearnStanding"];
+                };
+            };
+            /** @description The API key is missing or wrong (`invalid_api_key`). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request comes from a web page or for a host that is not allowed (`host_not_allowed`, `origin_not_allowed`, `cross_site`). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The model is still being loaded, or could not be. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
     start_learning: {
         parameters: {
             query?: never;
@@ -4662,6 +4799,57 @@ export interface operations {
             };
         };
     };
+    stop_pull: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelNamed"];
+            };
+        };
+        responses: {
+            /** @description It ends. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelShelf"];
+                };
+            };
+            /** @description The API key is missing or wrong (`invalid_api_key`). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request comes from a web page or for a host that is not allowed (`host_not_allowed`, `origin_not_allowed`, `cross_site`). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description It is not being fetched (`not_found`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
     use_model: {
         parameters: {
             query?: never;
@@ -4951,6 +5139,47 @@ export interface operations {
             };
             /** @description There is none (`not_found`). */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    get_rule_uses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the rule. */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answers that had it in their prompt; none for a rule that there is not. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleUses"];
+                };
+            };
+            /** @description The API key is missing or wrong (`invalid_api_key`). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request comes from a web page or for a host that is not allowed (`host_not_allowed`, `origin_not_allowed`, `cross_site`). */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,0 +1,97 @@
+// Learning from conversations: what is new, a button to begin, and when hone does it by itself.
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { GraduationCap } from "lucide-react";
+import type { ReactNode } from "react";
+import { Button } from "@/components/ui/button";
+import { Problem, Spinner } from "@/components/ui/feedback";
+import { Segments } from "@/components/ui/field";
+import { Section } from "@/components/ui/page";
+import { tell, tellError } from "@/components/ui/toast";
+import { type Schemas, api, unwrap } from "@/lib/api/client";
+import { serverQuery, settingsQuery } from "@/lib/api/queries";
+import { plural } from "@/lib/format";
+
+type Standing = Schemas["LearnStanding"];
+
+export function Learn({ busy, children }: { busy: boolean; children: ReactNode }) {
+  const client = useQueryClient();
+  const { data, error, refetch } = useQuery({ queryKey: ["learn"], queryFn: () => unwrap(api.GET("/api/learn")) });
+  const start = useMutation({
+    mutationFn: (now: boolean) => unwrap(api.POST("/api/learn", { body: { now } })),
+    onSettled: () => client.invalidateQueries({ queryKey: ["train"] }),
+  });
+  return (
+    <Section
+      title="From your conversations"
+      about="Answers that you rewrote, liked or used become examples. A new adapter is judged on others that it has not seen, and put in use only if it is better."
+    >
+      {error && !data && <Problem error={error} onRetry={() => void refetch()} />}
+      {!data && !error && <Spinner label="Looking for what is new" />}
+      {data && !busy && (
+        <div className="border-line bg-raised flex flex-wrap items-center gap-x-4 gap-y-3 rounded-lg border px-4 py-3">
+          <p className="min-w-0 flex-1 basis-64">{inWords(data)}</p>
+          <Button
+            kind={data.new > 0 ? "primary" : "secondary"}
+            disabled={data.examples === 0 || start.isPending}
+            onClick={() => start.mutate(data.new === 0)}
+          >
+            <GraduationCap size={14} /> {data.new > 0 || data.examples === 0 ? "Learn now" : "Learn again"}
+          </Button>
+        </div>
+      )}
+      {start.error && <Problem error={start.error} />}
+      {children}
+      <Schedule busy={busy} />
+    </Section>
+  );
+}
+
+function inWords({ new: fresh, examples, held, needed }: Standing): string {
+  if (examples === 0) return "There is nothing to learn from yet. Say what you think of answers, or rewrite them.";
+  const known = fresh === 0 ? "none of them new" : `${fresh} of them new`;
+  const judge =
+    held >= needed
+      ? `${held} more are held back to judge with.`
+      : `${held} more are held back to judge with; below ${needed} of them hone cannot tell whether it got better.`;
+  return `${plural(examples, "example")} to learn from, ${known}; ${judge}`;
+}
+
+const WHEN = [
+  { value: "", label: "Only when asked" },
+  { value: "night", label: "At night" },
+  { value: "idle", label: "When idle" },
+];
+
+function Schedule({ busy }: { busy: boolean }) {
+  const client = useQueryClient();
+  const settings = useQuery(settingsQuery).data;
+  const change = useMutation({
+    mutationFn: (learn_schedule: string) => unwrap(api.POST("/api/settings", { body: { learn_schedule } })),
+    onSuccess: (now) => {
+      client.setQueryData(settingsQuery.queryKey, now);
+      void client.invalidateQueries({ queryKey: serverQuery.queryKey });
+      tell("Saved. The server starts again with it.");
+    },
+    onError: tellError,
+  });
+  if (!settings) return null;
+  const choose = (when: string) => {
+    if (busy) tellError("It can be changed when the run is over.");
+    else change.mutate(when);
+  };
+  return (
+    <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
+      <span className="font-medium">By itself</span>
+      <Segments
+        label="When hone learns by itself"
+        value={settings.learn_schedule ?? ""}
+        onChange={choose}
+        options={WHEN}
+      />
+      <p className="text-muted basis-full text-xs">
+        At night is from midnight to six. It begins after a quarter of an hour in which nobody asked anything, on mains
+        power only, at most once a day, and where something is new.
+      </p>
+    </div>
+  );
+}
