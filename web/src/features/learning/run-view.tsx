@@ -95,20 +95,12 @@ function Steps({ run, plan, last }: { run: Run; plan: Plan; last: Step | null })
 }
 
 function Losses({ steps }: { steps: Step[] }) {
-  return (
-    <Chart
-      label="Loss"
-      x={steps.map(({ step }) => step)}
-      curves={[
-        { label: "training loss", token: "--accent", values: steps.map(({ loss }) => loss ?? null) },
-        {
-          label: "validation loss",
-          token: "--code-constant",
-          values: steps.map(({ valid_loss }) => valid_loss ?? null),
-        },
-      ]}
-    />
-  );
+  const curves = [
+    { label: "training loss", token: "--accent", values: steps.map(({ loss }) => loss ?? null) },
+    { label: "validation loss", token: "--code-constant", values: steps.map(({ valid_loss }) => valid_loss ?? null) },
+  ];
+  const measured = curves.filter(({ values }) => values.some((value) => value !== null));
+  return <Chart label="Loss" x={steps.map(({ step }) => step)} curves={measured} />;
 }
 
 function Facts({ plan, last }: { plan: Plan; last: Step | null }) {
