@@ -23,10 +23,8 @@ def chats(path):
 
 class Job(unittest.TestCase):
     def test_torch_loses_the_same_in_every_step_and_its_adapter_comes_back(self):
-        # The tiny llama has no chat template, which a base of torch would bring along.
-        for case in ["qwen2", "qwen3"]:
-            with self.subTest(case):
-                self.runs(tinies.Tiny(case))
+        # The other tiny models have no chat template.
+        self.runs(tinies.Tiny("llama"))
 
     def runs(self, tiny):
         data, job = chats(tinies.new("chats.jsonl")), tinies.new("job")

@@ -22,7 +22,7 @@ interface Whole {
 }
 
 beforeAll(async () => {
-  hone = await new Hone().start();
+  hone = await new Hone("max_tokens = 2000 # a small model does not always come to an end\n").start();
   browser = await launch();
   ({ page, complaints } = await open(browser, hone.url));
 });

@@ -12,7 +12,7 @@ let page: Page;
 let complaints: string[];
 
 beforeAll(async () => {
-  hone = await new Hone().start();
+  hone = await new Hone("max_tokens = 400 # a small model does not always come to an end\n").start();
   browser = await launch();
   ({ page, complaints } = await open(browser, `${hone.url}/rules`));
 });

@@ -24,7 +24,7 @@ describe.skipIf(!pictures)("a house style", { timeout: 900_000 }, () => {
   let complaints: string[];
 
   beforeAll(async () => {
-    hone = await new Hone().start();
+    hone = await new Hone("max_tokens = 400 # a small model does not always come to an end\n").start();
     await feedback();
     browser = await launch();
     ({ page, complaints } = await open(browser, `${hone.url}/learning`));

@@ -22,7 +22,7 @@ let hone: Hone;
 let browser: Browser;
 
 beforeAll(async () => {
-  hone = await new Hone().start();
+  hone = await new Hone("max_tokens = 400 # a small model does not always come to an end\n").start();
   browser = await launch();
   if (pictures) mkdirSync(pictures, { recursive: true });
   await fill();
