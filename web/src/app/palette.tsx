@@ -22,7 +22,7 @@ interface Item {
 export default function Palette({ onClose, hotkeys }: { onClose: () => void; hotkeys: Hotkey[] }) {
   const [asked, setAsked] = useState("");
   const [at, setAt] = useState(0);
-  const items = useItems(useDeferredValue(asked), hotkeys);
+  const items = useItems(asked, hotkeys);
   const list = useId();
   const chosen = Math.min(at, items.length - 1);
   const run = (item: Item | undefined) => {
@@ -89,7 +89,8 @@ export default function Palette({ onClose, hotkeys }: { onClose: () => void; hot
 function useItems(asked: string, hotkeys: Hotkey[]): Item[] {
   const navigate = useNavigate();
   const chats = useQuery(chatsQuery).data ?? [];
-  const found = useQuery(foundQuery(asked)).data ?? [];
+  // Only what the server searches may lag behind: Enter takes the first of what is typed.
+  const found = useQuery(foundQuery(useDeferredValue(asked))).data ?? [];
   const open = (chat: string) => () => void navigate({ to: "/c/$chat", params: { chat } });
   const has = (text: string) =>
     asked
