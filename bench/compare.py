@@ -169,6 +169,21 @@ def record(rows: list[dict], fields: list[str], kind: str = "") -> Path:
     return path
 
 
+def against_goals(program: Path, kind: str, cases: list[tuple], keep: bool, **runs: int) -> None:
+    """Prints what hone alone reached beside what the project promises, and records it. A case is its name, the unit, the
+    runs, the goal, and what is taken of the runs where that is not the median."""
+    fields = ["date", "commit", "processor", "case", "unit", "hone", "goal", *runs, "hone_version", "hone_runs"]
+    fixed = {"date": datetime.date.today().isoformat(), "commit": commit(), "processor": processor(),
+             "hone_version": Hone(program, 1).version}  # fmt: skip
+    rows = []
+    for case, unit, times, goal, *taken in cases:
+        row = fixed | runs | summary(case, unit, times, []) | {"goal": goal} | ({"hone": taken[0]} if taken else {})
+        rows.append({key: row[key] for key in fields})
+        print(f"{case:28} {row['hone']:>9} {unit:11} {goal}")
+    if keep:
+        print(f"recorded in {record(rows, fields, kind).relative_to(ROOT)}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="cases, with commas between them; a prefix such as q4_1 takes all that start with it")

@@ -6,7 +6,6 @@ DIR is a data folder with the embedding model.
 """
 
 import argparse
-import datetime
 import json
 import os
 import subprocess
@@ -14,7 +13,6 @@ from pathlib import Path
 
 import compare
 
-FIELDS = ["date", "commit", "processor", "case", "unit", "hone", "goal", "rounds", "hone_version", "hone_runs"]
 # What is measured, in which unit, what it is multiplied with, and what the project promises.
 MEASURES = {
     "accuracy": ("%", 100, "at least 95"),
@@ -36,15 +34,9 @@ def main() -> None:
     environment = {**os.environ, "HONE_HOME": str(args.home.resolve())}
     judged = [json.loads(subprocess.check_output([program, "bench", "--intent", "--json"], env=environment))
               for _ in range(args.rounds)]  # fmt: skip
-    fixed = {"date": datetime.date.today().isoformat(), "commit": compare.commit(), "processor": compare.processor(),
-             "rounds": args.rounds, "hone_version": compare.Hone(program, 1).version}  # fmt: skip
-    rows = []
-    for measure, (unit, factor, goal) in MEASURES.items():
-        row = compare.summary(f"intent-{measure}", unit, [factor * one[measure] for one in judged], [])
-        rows.append(fixed | {key: value for key, value in row.items() if key in FIELDS} | {"goal": goal})
-        print(f"{row['case']:28} {row['hone']:>7} {unit:3} {goal}")
-    if not args.no_record:
-        print(f"recorded in {compare.record(rows, FIELDS, '-intent').relative_to(compare.ROOT)}")
+    cases = [(f"intent-{measure}", unit, [factor * one[measure] for one in judged], goal)
+             for measure, (unit, factor, goal) in MEASURES.items()]  # fmt: skip
+    compare.against_goals(program, "-intent", cases, not args.no_record, rounds=args.rounds)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ usage: bench/recovery.py [--runs N] [--folder DIR] [--hone PATH] [--no-record]
 """
 
 import argparse
-import datetime
 import http.client
 import json
 import os
@@ -24,7 +23,6 @@ from pathlib import Path
 import compare
 from streams import TINY
 
-FIELDS = ["date", "commit", "processor", "case", "unit", "hone", "goal", "runs", "hone_version", "hone_runs"]
 GOALS = {"start-empty": 300, "start-large": 1000, "recovery-large": 1000}
 CHATS, MESSAGES, BYTES = 1000, 100, 1_000_000_000
 
@@ -130,16 +128,9 @@ def main() -> None:
     recovered = [recover(program, home, chance) for _ in range(args.runs)]
     runs["recovery-large"] = [ms for ms, _ in recovered]
     print(f"{args.runs} kills, {sum(made for _, made in recovered)} conversations acknowledged, 0 lost")
-    fixed = {"date": datetime.date.today().isoformat(), "commit": compare.commit(), "processor": compare.processor(),
-             "runs": args.runs, "hone_version": compare.Hone(program, 1).version}  # fmt: skip
-    rows = []
-    for case, times in runs.items():
-        p95 = sorted(times)[int(len(times) * 0.95)]
-        row = compare.summary(f"{case}-p95", "ms", times, []) | {"hone": f"{p95:.1f}", "goal": GOALS[case]}
-        rows.append(fixed | {key: value for key, value in row.items() if key in FIELDS})
-        print(f"{row['case']:20} {row['hone']:>8} ms   at most {row['goal']}")
-    if not args.no_record:
-        print(f"recorded in {compare.record(rows, FIELDS, '-recovery').relative_to(compare.ROOT)}")
+    p95 = lambda times: f"{sorted(times)[int(len(times) * 0.95)]:.1f}"
+    cases = [(f"{case}-p95", "ms", times, f"at most {GOALS[case]}", p95(times)) for case, times in runs.items()]
+    compare.against_goals(program, "-recovery", cases, not args.no_record, runs=args.runs)
 
 
 if __name__ == "__main__":

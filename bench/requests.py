@@ -8,7 +8,6 @@ usage: bench/requests.py [--seconds N] [--rounds N] [--folder DIR] [--hone PATH]
 """
 
 import argparse
-import datetime
 import os
 import re
 import shutil
@@ -19,7 +18,6 @@ from pathlib import Path
 import compare
 from recovery import Server
 
-FIELDS = ["date", "commit", "processor", "case", "unit", "hone", "goal", "rounds", "hone_version", "hone_runs"]
 GOALS = {"health": (10_000, 20), "append": (500, 50)}  # requests/s at least, p99 in ms at most
 CONNECTIONS = 64
 # Every thread of wrk goes round all answers.
@@ -82,16 +80,11 @@ def main() -> None:
     program = compare.built(args.hone)
     wrk()
     runs = [round_of(program, args.folder.resolve(), args.seconds) for _ in range(args.rounds)]
-    fixed = {"date": datetime.date.today().isoformat(), "commit": compare.commit(), "processor": compare.processor(),
-             "rounds": args.rounds, "hone_version": compare.Hone(program, 1).version}  # fmt: skip
-    rows = []
+    cases = []
     for case, (least, most) in GOALS.items():
-        for at, (measure, unit, goal) in enumerate([("rate", "requests/s", f"at least {least}"), ("p99", "ms", f"at most {most}")]):
-            row = compare.summary(f"{case}-{measure}", unit, [run[case][at] for run in runs], [])
-            rows.append(fixed | {key: value for key, value in row.items() if key in FIELDS} | {"goal": goal})
-            print(f"{row['case']:14} {row['hone']:>9} {unit:11} {goal}")
-    if not args.no_record:
-        print(f"recorded in {compare.record(rows, FIELDS, '-requests').relative_to(compare.ROOT)}")
+        cases += [(f"{case}-rate", "requests/s", [run[case][0] for run in runs], f"at least {least}"),
+                  (f"{case}-p99", "ms", [run[case][1] for run in runs], f"at most {most}")]  # fmt: skip
+    compare.against_goals(program, "-requests", cases, not args.no_record, rounds=args.rounds)
 
 
 if __name__ == "__main__":
