@@ -9,6 +9,7 @@ pub mod cycle;
 pub mod dataset;
 pub mod demo;
 pub mod export;
+mod forget;
 pub mod gate;
 pub mod generate;
 mod given;
@@ -19,3 +20,5 @@ pub mod score;
 pub mod secrets;
 pub mod train;
 pub mod turn;
+
+pub use forget::forget;

@@ -28,11 +28,19 @@ impl Known {
     /// What is known of an adapter (its id; `None` is the base alone), from the data folder.
     pub fn open(home: &Path, base_sha256: &str, adapter: Option<&str>) -> Known {
         let of = hexadecimal(Sha256::digest(format!("{base_sha256} {}", adapter.unwrap_or("base"))));
-        let path = home.join("learn").join("measured").join(format!("{}.json", &of[..32]));
+        let path = folder(home).join(format!("{}.json", &of[..32]));
         let size = path.metadata().map_or(0, |found| found.len());
         let text = (size <= LIMIT as u64).then(|| std::fs::read(&path).ok()).flatten();
         let known = text.and_then(|text| serde_json::from_slice::<Known>(&text).ok()).unwrap_or_default();
         Known { path: Some(path), ..known }
+    }
+
+    /// Deletes all of it: answers may repeat what was asked in a conversation that the user deletes.
+    pub(crate) fn clear(home: &Path) -> std::io::Result<()> {
+        match std::fs::remove_dir_all(folder(home)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Writes it down, where it was opened from a folder. That it cannot is no error: it is measured again.
@@ -66,7 +74,7 @@ impl Known {
     }
 
     /// The answers to all wishes, in the same way.
-    pub(super) fn answers<E>(
+    pub(crate) fn answers<E>(
         &mut self,
         wishes: &[Wish],
         measure: impl FnOnce(&[Wish]) -> Result<Vec<Answer>, E>,
@@ -74,6 +82,10 @@ impl Known {
         let keys: Vec<String> = wishes.iter().map(key).collect();
         fill(&mut self.answers, &keys, wishes, measure)
     }
+}
+
+fn folder(home: &Path) -> PathBuf {
+    home.join("learn").join("measured")
 }
 
 /// Values of all keys; those that are missing are measured together, in their order.

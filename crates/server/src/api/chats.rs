@@ -252,9 +252,9 @@ fn remove(store: &Store, chat: Id) -> Result<ChatRemoved, ApiError> {
     Ok(ChatRemoved { messages: removed.messages, adapters: removed.adapters, training_rows })
 }
 
-/// Takes the rows that were made of a conversation or a completion out of all training sets.
+/// Takes what was made of a conversation or a completion out of all training sets, and out of what the gate remembers.
 pub(super) fn forget(store: &Store, id: Id) -> Result<u64, ApiError> {
-    let rows = learn::dataset::forget(&learn::dataset::folder(store.home()), &id.to_string());
+    let rows = learn::forget(store.home(), &id.to_string());
     rows.map_err(|error| {
         tracing::error!("training sets still hold what was deleted: {error}");
         ApiError::internal()
