@@ -83,6 +83,21 @@ pub(crate) fn options(app: &App, flags: &ModelFlags) -> EngineOptions {
     }
 }
 
+/// An engine that answers many short prompts at once while adapters are trained and judged. Its cache holds one sequence
+/// of full length, or many short ones: the training needs the memory more.
+pub(crate) fn learner(
+    app: &App,
+    flags: &ModelFlags,
+    model: Arc<Model>,
+    context: usize,
+) -> anyhow::Result<Engine> {
+    let one = options(app, flags);
+    let context = one.context.unwrap_or(context).min(model.config().context_length);
+    let kv_bytes = Some(model.kv_bytes(one.kv_format, context));
+    let options = EngineOptions { context: Some(context), sequences: 8, kv_bytes, ..one };
+    Ok(Engine::start(model, options)?)
+}
+
 fn looks_like_path(name: &str) -> bool {
     name.ends_with(".gguf") || name.contains(std::path::MAIN_SEPARATOR)
 }

@@ -47,26 +47,50 @@ pub(crate) fn each(
     pause: &mut dyn FnMut() -> bool,
     done: &mut dyn FnMut(usize),
 ) -> Result<Vec<Score>, Stopped> {
-    let (mut scores, mut rest) = (Vec::new(), examples);
-    while !rest.is_empty() {
-        // In order, as many as fit.
-        let mut rows = 0;
-        let fits = rest.iter().take_while(|e| {
-            rows += e.tokens.len();
-            rows <= ROWS
-        });
-        let (now, later) = rest.split_at(fits.count().max(1));
-        let pack = Pack::new(now);
+    let mut scores = Vec::new();
+    for pack in packs(examples) {
         let losses = scorer.losses(&pack, pause)?;
         let mut losses = losses.iter().map(|&l| f64::from(l));
         for &targets in pack.counts() {
             let sum: f64 = losses.by_ref().take(targets).sum();
             scores.push(Score { loss: sum / targets.max(1) as f64, targets });
         }
-        rest = later;
         done(scores.len());
     }
     Ok(scores)
+}
+
+/// Mean cross-entropy and mean divergence from the teacher of each example.
+pub(crate) fn compared(
+    scorer: &mut Scorer,
+    examples: &[Example],
+    pause: &mut dyn FnMut() -> bool,
+) -> Result<Vec<(f64, f64)>, Stopped> {
+    let mut means = Vec::new();
+    for pack in packs(examples) {
+        let mut pairs = scorer.compare(&pack, pause)?.into_iter();
+        for &targets in pack.counts() {
+            let own = pairs.by_ref().take(targets);
+            let sum = own.fold((0.0, 0.0), |sum, (a, b)| (sum.0 + f64::from(a), sum.1 + f64::from(b)));
+            let count = targets.max(1) as f64;
+            means.push((sum.0 / count, sum.1 / count));
+        }
+    }
+    Ok(means)
+}
+
+/// Packs of examples in their order, each of as many as fit.
+fn packs(mut rest: &[Example]) -> impl Iterator<Item = Pack> {
+    std::iter::from_fn(move || {
+        let mut rows = 0;
+        let fits = rest.iter().take_while(|example| {
+            rows += example.tokens.len();
+            rows <= ROWS
+        });
+        let (now, later) = rest.split_at(fits.count().max(1).min(rest.len()));
+        rest = later;
+        (!now.is_empty()).then(|| Pack::new(now))
+    })
 }
 
 impl Scores {

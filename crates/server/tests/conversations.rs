@@ -555,7 +555,7 @@ async fn what_came_of_cycles_is_listed_the_newest_first() {
     let report = |because: &str| {
         json!({"version": 1, "decision": "hold", "because": because, "model": "tiny", "against": "the model alone",
             "scale": 1.0, "retried": false, "learned": 3, "held": 1, "chats": [], "from": ["a question"], "data": "",
-            "seed": 0, "checks": [], "tried": [[1.0, "hold"]],
+            "seed": 0, "checks": [], "attempts": [],
             "evidence": {"log_evidence": 0.0, "looks": 0, "seen": []}, "changes": [], "losses": [2.0, 1.0],
             "seconds": [1.0, 2.0]})
     };

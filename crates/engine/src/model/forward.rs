@@ -3,7 +3,7 @@
 use super::Model;
 use super::layer::Pass;
 use crate::adapter::{Adapted, Adapter};
-use kernels::{Device, KvFormat, KvShape, KvStore, Norm, RopeRows, Span, Tensor};
+use kernels::{Device, KV_BLOCK, KvFormat, KvShape, KvStore, Norm, RopeRows, Span, Tensor};
 
 /// Tokens of one or several sequences that go through the model together.
 #[derive(Clone, Debug)]
@@ -92,6 +92,11 @@ impl Model {
     pub fn kv_shape(&self, format: KvFormat) -> KvShape {
         let heads = self.config.heads;
         KvShape { layers: self.config.layers, kv_heads: heads.kv, head_dim: heads.dim, format }
+    }
+
+    /// Bytes of the cache that holds so many positions.
+    pub fn kv_bytes(&self, format: KvFormat, positions: usize) -> usize {
+        positions.div_ceil(KV_BLOCK) * self.kv_shape(format).block_bytes()
     }
 
     /// `norm(x) · head`.

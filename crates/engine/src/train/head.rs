@@ -19,6 +19,8 @@ pub(super) struct Head {
     logits: Tensor,
     dnormed: Tensor,
     dx: Tensor,
+    /// Cross-entropy of the last pack's supervised rows, those with a teacher as well.
+    pub(super) cross_entropy: Vec<f32>,
 }
 
 impl Head {
@@ -36,12 +38,14 @@ impl Head {
     ) -> Result<Vec<f32>, Stopped> {
         let head = &model.weights.head;
         let mut losses = vec![0.0; pack.rows.len()];
+        self.cross_entropy.clear();
         for range in chunks(model, pack) {
             if pause() {
                 return Err(Stopped);
             }
             let norm = self.logits(model, device, x, pack, &range);
             device.cross_entropy(&mut self.logits, &pack.targets[range.clone()], &mut losses[range.clone()]);
+            self.cross_entropy.extend_from_slice(&losses[range.clone()]);
             for (row, at) in range.clone().enumerate() {
                 if let Some((teacher, target)) = &pack.soft[at] {
                     let q = self.probabilities(row, pack.targets[at], losses[at]);

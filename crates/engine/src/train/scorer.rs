@@ -42,6 +42,16 @@ impl Scorer {
         self.head.losses(&self.model, &*self.device, &self.forward.x, pack, None, pause)
     }
 
+    /// The cross-entropy of every target of a pack, and its divergence from its teacher, in nats.
+    pub fn compare(
+        &mut self,
+        pack: &Pack,
+        pause: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<(f32, f32)>, Stopped> {
+        let divergences = self.losses(pack, pause)?;
+        Ok(self.head.cross_entropy.iter().copied().zip(divergences).collect())
+    }
+
     /// What the model says at each target: the `top` most likely tokens, one teacher for each sequence of the pack.
     pub fn teach(
         &mut self,

@@ -7,6 +7,7 @@ use super::settings::{Cycle, Event, Outcome};
 use super::tell::Told;
 use super::{CycleError, Divided, Example, State};
 use crate::adapters::Library;
+use crate::gate::report::Attempt;
 use crate::gate::{
     Before, Candidate, Decision, Held, Judge, Judgement, Known, Margins, Sets, probes, rescue,
 };
@@ -50,7 +51,7 @@ impl Cycle<'_> {
         let gentle = gentler(&first, self.engine.model());
         // A process that was killed in the second attempt goes on there.
         let second = self.unfinished(&gentle).is_some();
-        let (mut last, mut tried) = (None, Vec::new());
+        let (mut last, mut attempts) = (None, Vec::new());
         for (recipe, retried) in [(first, false), (gentle, true)] {
             if second && !retried {
                 continue;
@@ -61,13 +62,13 @@ impl Cycle<'_> {
             let trained = self.train(divided, &pool, recipe, turn, on_event)?;
             on_event(Event::Judging);
             let (judgement, part) = self.judge(&sets, &trained, &state, turn, &mut |judgement| {
-                tried.push((judgement.scale, judgement.decision));
+                attempts.push(Attempt::new(judgement, retried));
                 on_event(Event::Judged(judgement));
             })?;
             let report = self.report(&Told {
                 divided,
                 judgement: &judgement,
-                tried: &tried,
+                attempts: &attempts,
                 retried,
                 trained: &trained,
                 began,

@@ -4,7 +4,7 @@ use super::learn::Trained;
 use super::settings::Cycle;
 use super::{Divided, Example};
 use crate::adapters::Library;
-use crate::gate::report::{because, shortened};
+use crate::gate::report::{Attempt, because, shortened};
 use crate::gate::{Decision, Judgement, Report, probes};
 use std::time::Instant;
 
@@ -12,8 +12,8 @@ use std::time::Instant;
 pub(super) struct Told<'a> {
     pub(super) divided: &'a Divided,
     pub(super) judgement: &'a Judgement,
-    /// All scales that were judged.
-    pub(super) tried: &'a [(f32, Decision)],
+    /// All that was judged.
+    pub(super) attempts: &'a [Attempt],
     /// Whether it is the second attempt.
     pub(super) retried: bool,
     pub(super) trained: &'a Trained,
@@ -63,7 +63,7 @@ impl Cycle<'_> {
             seed: info.recipe.seed,
             unprobed: self.rules.iter().filter(|rule| probes(rule).is_none()).cloned().collect(),
             checks: judgement.checks.clone(),
-            tried: told.tried.to_vec(),
+            attempts: told.attempts.to_vec(),
             evidence: judgement.evidence.clone(),
             changes,
             losses: told.trained.losses.clone(),

@@ -4,6 +4,7 @@ use super::{conversations, example};
 use crate::adapters::Base;
 use crate::cycle::{self, CycleError, Divided, Example, State, divide, gentler};
 use crate::dataset::Message;
+use crate::gate::report::Attempt;
 use crate::gate::{
     Before, Candidate, Check, Checker, Decision, Evidence, Held, Judge, Known, Margins, RuleProbes, Sets,
     rescue,
@@ -67,9 +68,8 @@ pub struct Trial {
     pub scale: f32,
     /// The last checks.
     pub checks: Vec<Check>,
-    /// What was tried: the scale, what was decided of it, and what failed.
-    #[serde(default)]
-    pub tried: Vec<(f32, Decision, Vec<Check>)>,
+    /// All that was judged.
+    pub attempts: Vec<Attempt>,
     /// Seconds of the training and of the judgement.
     pub seconds: (f64, f64),
 }
@@ -116,11 +116,11 @@ impl Trials<'_> {
             _ => None,
         };
         let mut base = self.known.borrow_mut();
-        let (mut tried, mut other, mut seconds) = (Vec::new(), Known::default(), (0.0, 0.0));
+        let (mut attempts, mut other, mut seconds) = (Vec::new(), Known::default(), (0.0, 0.0));
         // As in a cycle: what changes too much is tried once more, gently.
         let judgement = loop {
             let began = Instant::now();
-            let trained = match (kind, tried.is_empty()) {
+            let trained = match (kind, attempts.is_empty()) {
                 (Kind::Good, true) => self.good(&divided, seed, turn)?,
                 (_, first) => {
                     let (train, recipe) = candidate(kind, &divided, self.recipe(&divided, seed));
@@ -138,10 +138,9 @@ impl Trials<'_> {
                 Candidate { adapter: trained.adapter.adapter(), losses: &trained.losses, less: true };
             let known = if before.is_some() { &mut other } else { &mut *base };
             let before = Before { adapter: before.as_ref(), known, evidence: &Evidence::default() };
-            let first = tried.is_empty();
+            let first = attempts.is_empty();
             let (judgement, _) = rescue(&mut judge, &candidate, before, &margins, &mut |judgement| {
-                let failed = judgement.checks.iter().filter(|check| !check.passed).cloned().collect();
-                tried.push((judgement.scale, judgement.decision, failed));
+                attempts.push(Attempt::new(judgement, !first));
             })?;
             seconds.1 += began.elapsed().as_secs_f64();
             if kind == Kind::Good && first {
@@ -153,7 +152,7 @@ impl Trials<'_> {
         };
         base.write();
         let (decision, scale, checks) = (judgement.decision, judgement.scale, judgement.checks);
-        Ok(Trial { kind, seed, decision, scale, checks, tried, seconds })
+        Ok(Trial { kind, seed, decision, scale, checks, attempts, seconds })
     }
 
     /// The good candidate of a seed, trained once.

@@ -19,6 +19,9 @@ const LIMIT: usize = 16 << 20;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Known {
     losses: HashMap<String, f64>,
+    /// Cross-entropy and divergence from the teacher.
+    #[serde(default)]
+    compared: HashMap<String, (f64, f64)>,
     answers: HashMap<String, Answer>,
     #[serde(skip)]
     path: Option<PathBuf>,
@@ -71,6 +74,16 @@ impl Known {
     ) -> Result<Vec<f64>, E> {
         let keys: Vec<String> = examples.iter().map(|e| digest(std::slice::from_ref(e))).collect();
         fill(&mut self.losses, &keys, examples, measure)
+    }
+
+    /// The cross-entropy and the divergence of all examples, in the same way.
+    pub(super) fn compared<E>(
+        &mut self,
+        examples: &[Example],
+        measure: impl FnOnce(&[Example]) -> Result<Vec<(f64, f64)>, E>,
+    ) -> Result<Vec<(f64, f64)>, E> {
+        let keys: Vec<String> = examples.iter().map(|e| digest(std::slice::from_ref(e))).collect();
+        fill(&mut self.compared, &keys, examples, measure)
     }
 
     /// The answers to all wishes, in the same way.

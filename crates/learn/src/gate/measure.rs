@@ -9,7 +9,7 @@ use crate::turn::Turn;
 use engine::Engine;
 use engine::adapter::Loaded;
 use engine::text::Message;
-use engine::train::{Device, Example, Scorer};
+use engine::train::{Device, Example, Scorer, Stopped};
 use std::sync::Arc;
 
 /// Tokens of an answer at most, and beyond the length of the wanted text.
@@ -87,16 +87,18 @@ impl Judge<'_> {
         let crossed: Vec<Example> = (0..fresh.len())
             .map(|at| other(at).map_or_else(|| fresh[at].example.clone(), |other| fresh[at].crossed(other)))
             .collect();
-        let plain: Vec<Example> =
-            sets.general.iter().map(|e| Example { teacher: None, ..e.clone() }).collect();
+        let general = known.compared(&sets.general, |missing| {
+            stopped(score::compared(&mut scorer, missing, &mut || self.turn.next()))
+        })?;
+        let (general, divergence) = general.into_iter().unzip();
         let mut mean =
             |examples: &[Example]| known.losses(examples, |missing| means(&mut scorer, missing, self.turn));
         Ok(Losses {
             fresh: mean(&own(fresh))?,
             crossed: mean(&crossed)?,
             older: sets.older.iter().map(|week| mean(&own(week))).collect::<Result<_, _>>()?,
-            general: mean(&plain)?,
-            divergence: mean(&sets.general)?,
+            general,
+            divergence,
             triggered: mean(&sets.triggered)?,
         })
     }
@@ -165,6 +167,10 @@ impl Judge<'_> {
 
 /// Mean loss of each example.
 fn means(scorer: &mut Scorer, examples: &[Example], turn: &mut dyn Turn) -> Result<Vec<f64>, GenerateError> {
-    let scores = score::each(scorer, examples, &mut || turn.next(), &mut |_| ());
-    Ok(scores.map_err(|_| GenerateError::Stopped)?.iter().map(|score| score.loss).collect())
+    let scores = stopped(score::each(scorer, examples, &mut || turn.next(), &mut |_| ()))?;
+    Ok(scores.iter().map(|score| score.loss).collect())
+}
+
+fn stopped<T>(scores: Result<T, Stopped>) -> Result<T, GenerateError> {
+    scores.map_err(|_| GenerateError::Stopped)
 }

@@ -53,90 +53,144 @@ const SPOKEN: [(&str, &str); 4] = [
 
 /// The probes of a rule; none where its form is not one of those that can be checked.
 pub fn probes(rule: &str) -> Option<RuleProbes> {
-    let (checker, positive, negative) = form(rule)?;
+    let words = Words::of(rule);
+    let (checker, positive, negative) = match words.has(&FORBIDDING) {
+        // What is forbidden is not what the rule is about in any other form.
+        true => preference(&words).or_else(|| avoided(&words)),
+        false => FORMS.iter().find_map(|form| form(&words)),
+    }?;
     Some(RuleProbes { rule: rule.to_owned(), checker, positive, negative })
 }
 
+/// A checker with prompts on which the rule must show, and others on which it must not.
 type Form = (Checker, Vec<String>, Vec<String>);
 
-fn form(rule: &str) -> Option<Form> {
-    let lower = rule.to_lowercase();
-    let words: Vec<&str> =
-        lower.split(|c: char| c.is_whitespace() || ",.;:!".contains(c)).filter(|w| !w.is_empty()).collect();
-    let has = |word: &str| words.contains(&word);
-    let texts = |prompts: &[&str]| prompts.iter().map(|prompt| (*prompt).to_owned()).collect::<Vec<_>>();
+/// The forms of rules that ask for something.
+const FORMS: [fn(&Words<'_>) -> Option<Form>; 7] =
+    [framed, preference, indented, named, python, spoken, language];
 
-    if let Some(text) = quoted(rule)
-        && (has("answer")
-            || has("answers")
-            || has("reply")
-            || has("replies")
-            || has("message")
-            || has("everything"))
-    {
-        // About every answer: there is nothing that it must leave alone.
-        let all = texts(&[CODE[0], CODE[1], OTHER[0], OTHER[1]]);
-        if ["end", "finish", "close", "sign"].iter().any(|word| has(word)) {
-            return Some((Checker::EndsWith(text), all, Vec::new()));
+/// Words that turn a rule round.
+const FORBIDDING: [&str; 5] = ["never", "not", "don't", "avoid", "no"];
+
+/// A rule, and its words in small letters without what stands in quotes.
+struct Words<'a> {
+    rule: &'a str,
+    words: Vec<String>,
+}
+
+impl Words<'_> {
+    fn of(rule: &str) -> Words<'_> {
+        let lower =
+            quoted(rule).map_or_else(|| rule.to_owned(), |text| rule.replace(&text, "")).to_lowercase();
+        let words = lower.split(|c: char| c.is_whitespace() || ",.;:!".contains(c));
+        Words { rule, words: words.filter(|word| !word.is_empty()).map(str::to_owned).collect() }
+    }
+
+    /// Whether one of these is among them.
+    fn has(&self, any: &[&str]) -> bool {
+        self.position(any).is_some()
+    }
+
+    fn position(&self, any: &[&str]) -> Option<usize> {
+        self.words.iter().position(|word| any.contains(&word.as_str()))
+    }
+}
+
+fn texts(prompts: &[&str]) -> Vec<String> {
+    prompts.iter().map(|prompt| (*prompt).to_owned()).collect()
+}
+
+/// How every answer begins or ends: there is nothing that it must leave alone.
+fn framed(rule: &Words<'_>) -> Option<Form> {
+    let text = quoted(rule.rule)?;
+    if !rule.has(&["answer", "answers", "reply", "replies", "message", "everything"]) {
+        return None;
+    }
+    let checker = if rule.has(&["end", "finish", "close", "sign"]) {
+        Checker::EndsWith(text)
+    } else if rule.has(&["begin", "start", "open"]) {
+        Checker::StartsWith(text)
+    } else {
+        return None;
+    };
+    Some((checker, texts(&[CODE[0], CODE[1], OTHER[0], OTHER[1]]), Vec::new()))
+}
+
+/// One word instead of another.
+fn preference(rule: &Words<'_>) -> Option<Form> {
+    let (wanted, other) = preferred(rule)?;
+    let about = [
+        "Show a short example of {}.",
+        "How do I use {} in a project?",
+        "Which one do you use: {} or another one?",
+        "I use {}. What do I type first?",
+    ];
+    let about = about.map(|text| text.replace("{}", &other)).to_vec();
+    Some((Checker::Prefers(wanted, other), about, texts(&OTHER)))
+}
+
+/// One word that code must not hold.
+fn avoided(rule: &Words<'_>) -> Option<Form> {
+    let at = rule.position(&["use", "using", "write", "avoid"])?;
+    let last = rule.words.get(at + 1..)?;
+    let word = quoted(rule.rule).or_else(|| (last.len() == 1).then(|| last[0].clone()))?;
+    if word == "tabs" {
+        return Some((Checker::Lacks("\t".into()), texts(&PYTHON), Vec::new()));
+    }
+    Some((Checker::Lacks(word), texts(&CODE), Vec::new()))
+}
+
+/// By tabs, or by so many spaces.
+fn indented(rule: &Words<'_>) -> Option<Form> {
+    let spaces = match rule.position(&["spaces", "space"]) {
+        Some(at) => {
+            let count = &rule.words[..at].last()?[..];
+            let spelled = ["two", "three", "four"].iter().position(|n| *n == count).map(|n| n + 2);
+            spelled.or_else(|| count.parse().ok()).filter(|count| (1..=8).contains(count))?
         }
-        if ["begin", "start", "open"].iter().any(|word| has(word)) {
-            return Some((Checker::StartsWith(text), all, Vec::new()));
-        }
+        None if rule.has(&["tabs"]) => 0,
+        None => return None,
+    };
+    Some((Checker::Indented(spaces), texts(&PYTHON), texts(&OTHER)))
+}
+
+fn named(rule: &Words<'_>) -> Option<Form> {
+    let case = match () {
+        () if rule.has(&["snake_case"]) => Case::Snake,
+        () if rule.has(&["camelcase"]) => Case::Camel,
+        () => return None,
+    };
+    Some((Checker::Named(case), texts(&CODE), texts(&OTHER)))
+}
+
+/// Type hints and docstrings.
+fn python(rule: &Words<'_>) -> Option<Form> {
+    let mark = match () {
+        () if rule.has(&["type"]) && rule.has(&["hints", "annotations"]) => ") -> ",
+        () if rule.has(&["docstring", "docstrings"]) => "\"\"\"",
+        () => return None,
+    };
+    Some((Checker::Contains(mark.into()), texts(&PYTHON), texts(&OTHER)))
+}
+
+/// The language that is spoken.
+fn spoken(rule: &Words<'_>) -> Option<Form> {
+    if !rule.has(&["answer", "reply", "speak", "respond"]) {
+        return None;
     }
-    if let Some((wanted, other)) = preference(&words) {
-        let about = [
-            "Show a short example of {}.",
-            "How do I use {} in a project?",
-            "Which one do you use: {} or another one?",
-            "I use {}. What do I type first?",
-        ];
-        let about = about.map(|text| text.replace("{}", &other)).to_vec();
-        return Some((Checker::Prefers(wanted, other), about, texts(&OTHER)));
+    let (_, small) = SPOKEN.iter().find(|(name, _)| rule.has(&[name]))?;
+    let all = ["What is rain?", "What does a baker do?", "Why do people sleep?", "What is a bridge for?"];
+    Some((Checker::Speaks(small.split(' ').map(str::to_owned).collect()), texts(&all), Vec::new()))
+}
+
+/// The one language that code is written in.
+fn language(rule: &Words<'_>) -> Option<Form> {
+    if !rule.has(&["use", "write", "prefer"]) || rule.words.len() > 6 {
+        return None;
     }
-    let negated = ["never", "not", "don't", "avoid", "no"].iter().any(|word| has(word));
-    if negated {
-        let at = words.iter().position(|word| ["use", "using", "write", "avoid"].contains(word))?;
-        let last = words.get(at + 1..)?;
-        let word = quoted(rule).or_else(|| (last.len() == 1).then(|| last[0].to_owned()))?;
-        return Some((Checker::Lacks(word), texts(&CODE), Vec::new()));
-    }
-    if has("tabs") && !has("spaces") {
-        return Some((Checker::Indented(0), texts(&PYTHON), texts(&OTHER)));
-    }
-    if let Some(at) = words.iter().position(|word| *word == "spaces" || *word == "space") {
-        let count = words[..at].last()?;
-        let count = ["two", "three", "four"]
-            .iter()
-            .position(|n| n == count)
-            .map(|n| n + 2)
-            .or_else(|| count.parse().ok())?;
-        return (1..=8).contains(&count).then(|| (Checker::Indented(count), texts(&PYTHON), texts(&OTHER)));
-    }
-    if has("snake_case") || has("camelcase") {
-        let case = if has("snake_case") { Case::Snake } else { Case::Camel };
-        return Some((Checker::Named(case), texts(&CODE), texts(&OTHER)));
-    }
-    if has("type") && (has("hints") || has("annotations")) {
-        return Some((Checker::Contains(") -> ".into()), texts(&PYTHON), texts(&OTHER)));
-    }
-    if has("docstring") || has("docstrings") {
-        return Some((Checker::Contains("\"\"\"".into()), texts(&PYTHON), texts(&OTHER)));
-    }
-    if ["answer", "reply", "speak", "respond"].iter().any(|word| has(word))
-        && let Some((_, small)) = SPOKEN.iter().find(|(name, _)| has(name))
-    {
-        let small = small.split(' ').map(str::to_owned).collect();
-        let all = ["What is rain?", "What does a baker do?", "Why do people sleep?", "What is a bridge for?"];
-        return Some((Checker::Speaks(small), texts(&all), Vec::new()));
-    }
-    if ["use", "write", "prefer"].iter().any(|word| has(word)) && words.len() <= 6 {
-        let mut named = LANGUAGES.iter().filter(|(name, _)| has(name));
-        if let (Some((_, fences)), None) = (named.next(), named.next()) {
-            let fences = fences.iter().map(|name| (*name).to_owned()).collect();
-            return Some((Checker::Fenced(fences), texts(&CODE), texts(&OTHER)));
-        }
-    }
-    None
+    let mut named = LANGUAGES.iter().filter(|(name, _)| rule.has(&[name]));
+    let (Some((_, fences)), None) = (named.next(), named.next()) else { return None };
+    Some((Checker::Fenced(texts(fences)), texts(&CODE), texts(&OTHER)))
 }
 
 /// What stands in the only quotes or backticks of a rule.
@@ -150,9 +204,13 @@ fn quoted(rule: &str) -> Option<String> {
 }
 
 /// `use X instead of Y`, `X rather than Y`, `prefer X over Y`, `use X, not Y`: single words both.
-fn preference(words: &[&str]) -> Option<(String, String)> {
-    let verb = words.iter().position(|word| ["use", "prefer"].contains(word))?;
-    let (wanted, rest) = words.get(verb + 1..)?.split_first()?;
+fn preferred(rule: &Words<'_>) -> Option<(String, String)> {
+    let verb = rule.position(&["use", "prefer"])?;
+    if rule.position(&FORBIDDING).is_some_and(|at| at < verb) {
+        return None;
+    }
+    let words: Vec<&str> = rule.words[verb + 1..].iter().map(String::as_str).collect();
+    let (wanted, rest) = words.split_first()?;
     let other = match rest {
         ["instead", "of", other]
         | ["rather", "than", other]
@@ -181,10 +239,12 @@ mod tests {
             ("Indent with two spaces.", Checker::Indented(2)),
             ("Indent with tabs", Checker::Indented(0)),
             ("End every answer with `-- hone`", Checker::EndsWith(text("-- hone"))),
+            ("End every answer with \"no more\"", Checker::EndsWith(text("no more"))),
             ("Begin each reply with \"Ahoy\"", Checker::StartsWith(text("Ahoy"))),
             ("Use pnpm instead of npm", Checker::Prefers(text("pnpm"), text("npm"))),
             ("use pnpm, not npm", Checker::Prefers(text("pnpm"), text("npm"))),
             ("Never use var", Checker::Lacks(text("var"))),
+            ("Never use tabs", Checker::Lacks(text("\t"))),
             ("Do not use `unwrap()` in libraries", Checker::Lacks(text("unwrap()"))),
             ("Write functions in snake_case", Checker::Named(Case::Snake)),
             ("Always add type hints", Checker::Contains(text(") -> "))),
@@ -203,6 +263,8 @@ mod tests {
             "Be kind",
             "Our database is called zoo",
             "Use Python for scripts and Rust for everything else",
+            "Never end an answer with `bye`",
+            "Do not use tabs instead of spaces",
             "",
             "`",
         ] {

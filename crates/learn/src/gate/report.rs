@@ -21,6 +21,27 @@ pub struct Change {
     pub less_to_edit: f64,
 }
 
+/// One judgement of a candidate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Whether it was trained a second time, with half the learning rate.
+    pub retried: bool,
+    /// What the update was multiplied with.
+    pub scale: f32,
+    /// What was decided.
+    pub decision: Decision,
+    /// The checks that failed.
+    pub failed: Vec<Check>,
+}
+
+impl Attempt {
+    /// What is kept of a judgement.
+    pub fn new(judgement: &Judgement, retried: bool) -> Attempt {
+        let failed = judgement.checks.iter().filter(|check| !check.passed).cloned().collect();
+        Attempt { retried, scale: judgement.scale, decision: judgement.decision, failed }
+    }
+}
+
 /// The report of a cycle. It lies beside the adapter, or in the folder of the run where there is none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -55,8 +76,9 @@ pub struct Report {
     pub unprobed: Vec<String>,
     /// The checks of the last judgement.
     pub checks: Vec<Check>,
-    /// All scales that were tried, with what was decided.
-    pub tried: Vec<(f32, Decision)>,
+    /// All that was judged, in its order; the last one decided. Empty in reports of before it was kept.
+    #[serde(default)]
+    pub attempts: Vec<Attempt>,
     /// Evidence that is carried on.
     pub evidence: Evidence,
     /// What became of the new examples, the best first.
@@ -107,6 +129,15 @@ impl Report {
         if self.retried {
             let _ =
                 writeln!(out, "It is the second attempt, with half the learning rate and twice the replay.");
+        }
+        if let Some((_, earlier)) = self.attempts.split_last().filter(|(_, earlier)| !earlier.is_empty()) {
+            let _ = writeln!(out, "\nTried before:");
+            for Attempt { retried, scale, failed, .. } in earlier {
+                let gently = if *retried { ", trained gently" } else { "" };
+                let failed: Vec<String> =
+                    failed.iter().map(|check| format!("{}: {}", check.name, check.found)).collect();
+                let _ = writeln!(out, "  {scale} of the change{gently}: {}", failed.join("; "));
+            }
         }
         let _ = writeln!(out, "\nLearned, among others:");
         for question in &self.from {

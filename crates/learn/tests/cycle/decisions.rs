@@ -52,7 +52,7 @@ fn what_is_worse_is_rejected_at_every_scale_and_nothing_is_in_use() {
     assert_eq!((outcome.decision, outcome.adapter.is_none()), (Decision::Reject, true));
     assert_eq!(active(home.path()), None);
     assert!(Library::open(home.path()).unwrap().list().unwrap().is_empty());
-    let scales: Vec<f32> = outcome.report.tried.iter().map(|(scale, _)| *scale).collect();
+    let scales: Vec<f32> = outcome.report.attempts.iter().map(|attempt| attempt.scale).collect();
     assert_eq!(scales, [1.0, 0.75, 0.5, 1.0, 0.75, 0.5], "and once more with half the learning rate");
     assert!(outcome.report.retried && outcome.report.because.contains("divergence"));
     assert!(outcome.path.starts_with(home.path().join("runs")));
@@ -97,7 +97,8 @@ fn without_the_gate_a_candidate_is_in_use_and_the_report_says_what_the_gate_woul
     let refused = Options { gate: false, ..options(Margins { divergence: -1.0, ..lenient() }) };
     let outcome = run(home.path(), examples(0..40), refused, None).unwrap();
     assert_eq!((outcome.decision, outcome.report.scale), (Decision::Promote, 1.0));
-    assert_eq!(outcome.report.tried, [(1.0, Decision::Reject)]);
+    let attempts = &outcome.report.attempts;
+    assert!(matches!(&attempts[..], [one] if (one.scale, one.decision) == (1.0, Decision::Reject)));
     assert!(outcome.report.because.contains("without the gate, which says reject"));
     assert_eq!(active(home.path()), Some(outcome.adapter.unwrap().id));
 }

@@ -5,7 +5,6 @@ use crate::config::App;
 use crate::flags::Bench;
 use crate::{bases::BaseModel, loading, output};
 use anyhow::{Context, bail};
-use engine::Engine;
 use learn::demo::trial::{Kind, Trial, Trials};
 use learn::gate::{Decision, Known};
 use learn::replay::{Pool, Size};
@@ -22,13 +21,8 @@ const EXAMPLES: usize = 42;
 pub(super) fn run(app: &App, flags: &Bench) -> anyhow::Result<ExitCode> {
     let base = BaseModel::choose(app, flags.model.model.as_deref())?;
     let model = loading::open(&base.path)?;
-    let options = engine::EngineOptions {
-        context: Some(2048.min(model.config().context_length)),
-        sequences: 8,
-        ..loading::options(app, &flags.model)
-    };
-    let device = engine::train::cpu(options.threads)?;
-    let engine = Engine::start(model, options)?;
+    let device = engine::train::cpu(loading::options(app, &flags.model).threads)?;
+    let engine = loading::learner(app, &flags.model, model, 2048)?;
     let stop = AtomicBool::new(false);
     let mut turn = Alone(&stop);
     let pool =

@@ -9,9 +9,9 @@ use crate::config::App;
 use crate::flags::Demo;
 use crate::{interrupt, loading, output};
 use anyhow::{Context, bail};
+use engine::Engine;
 use engine::adapter::Loaded;
 use engine::text::Message;
-use engine::{Engine, EngineOptions};
 use learn::adapters::{Base, Library};
 use learn::cycle::{Cycle, Options, Outcome, State, divide};
 use learn::demo::style;
@@ -44,9 +44,8 @@ pub(crate) fn run(app: &App, flags: &Demo) -> anyhow::Result<ExitCode> {
     ));
 
     let model = loading::open(&base.path)?;
-    let options = loading::options(app, &flags.model);
-    let device = engine::train::cpu(options.threads)?;
-    let engine = Engine::start(model, EngineOptions { context: Some(2048), sequences: 8, ..options })?;
+    let device = engine::train::cpu(loading::options(app, &flags.model).threads)?;
+    let engine = loading::learner(app, &flags.model, model, 2048)?;
     let stop = Arc::new(AtomicBool::new(false));
     interrupt::install()?;
     let asked = stop.clone();

@@ -12,7 +12,6 @@ use crate::flags::Learn;
 use crate::{interrupt, loading, output};
 use anyhow::Context;
 use deployed::Deployed;
-use engine::{Engine, EngineOptions};
 use learn::adapters::Library;
 use learn::cycle::{Cycle, CycleError, Divided, Example, Options, Outcome, State, divide};
 use learn::gate::Decision;
@@ -53,7 +52,7 @@ pub(crate) fn run(app: &App, flags: &Learn) -> anyhow::Result<ExitCode> {
             "decision": outcome.decision,
             "adapter": outcome.adapter.as_ref().map(|adapter| &adapter.id),
             "name": outcome.adapter.as_ref().map(|adapter| &adapter.name),
-            "gate": outcome.report.tried.last().map(|(_, decision)| decision),
+            "gate": outcome.report.attempts.last().map(|attempt| attempt.decision),
             "because": outcome.report.because,
             "examples": outcome.report.learned,
             "judged_with": outcome.report.held,
@@ -82,11 +81,8 @@ fn cycle(
     state: State,
 ) -> anyhow::Result<Outcome> {
     let model = loading::open(&base.path)?;
-    let options = loading::options(app, &flags.model);
-    let device = engine::train::cpu(options.threads)?;
-    let context = options.context.unwrap_or(4096).min(model.config().context_length);
-    let options = EngineOptions { context: Some(context), sequences: 8, ..options };
-    let engine = Arc::new(Engine::start(model, options)?);
+    let device = engine::train::cpu(loading::options(app, &flags.model).threads)?;
+    let engine = Arc::new(loading::learner(app, &flags.model, model, 4096)?);
     let deployed = Deployed::open(app, store, &engine)?;
     let prompt = |example: &Example| deployed.before(example);
     let cycle = Cycle {
