@@ -116,9 +116,10 @@ class Server:
         reply = connection.getresponse()
         return reply.status, json.loads(reply.read() or b"{}")
 
-    def answers(self, conversations: list[list[dict]], tokens: int = 96, temperature: float = 0.0) -> list[str]:
+    def answers(self, conversations: list[list[dict]], tokens: int = 96, temperature: float = 0.0, draw: int = 0) -> list[str]:
+        """One to each; equal draws give equal answers."""
         def answer(at: int) -> str:
-            body = {"messages": conversations[at], "max_tokens": tokens, "temperature": temperature, "seed": at}
+            body = {"messages": conversations[at], "max_tokens": tokens, "temperature": temperature, "seed": 1000 * draw + at}
             status, reply = self.ask("POST", "/v1/chat/completions", body)
             if status != 200:
                 raise Failed(f"no answer: {reply}")

@@ -4,7 +4,8 @@ from metrics import edit_cost
 from skills import negatives
 from weeks import Week, standing
 
-CONTEXT = 3
+# Tokens in which a fact must be named, and answers that are drawn beside the likeliest one.
+FACT, DRAWN = 24, 4
 
 
 def judge(hone, server, adapter: str, weeks: list[Week], upto: int, frame, reference: dict) -> list[dict]:
@@ -28,8 +29,7 @@ def judge(hone, server, adapter: str, weeks: list[Week], upto: int, frame, refer
     answers = server.answers([frame(question) for question in negatives.NEGATIVES], 48)
     add(0, "leaks", [negatives.leaks(answer) for answer in answers])
     known = reference["known"]
-    answers = server.answers([frame(question) for question in known], 48)
-    add(0, "facts_kept", [negatives.knows(question, answer) for question, answer in zip(known, answers)])
+    add(0, "facts_kept", [2 * right > 1 + DRAWN for right in facts_right(server, known, frame)])
     if adapter != "base":
         # The base's own answers, drawn from it: the difference of the losses is KL(base || tuned), estimated.
         tuned = hone.losses(reference["samples"], adapter)
@@ -37,14 +37,22 @@ def judge(hone, server, adapter: str, weeks: list[Week], upto: int, frame, refer
     return rows
 
 
+def facts_right(server, questions: list[str], frame) -> list[int]:
+    """How many of a question's answers have its fact: the likeliest one and some that are drawn."""
+    right = [0] * len(questions)
+    for draw in range(1 + DRAWN):
+        answers = server.answers([frame(question) for question in questions], FACT, 0.7 if draw else 0.0, draw)
+        for at, answer in enumerate(answers):
+            right[at] += negatives.knows(questions[at], answer)
+    return right
+
+
 def of_base(hone, server) -> dict:
     """What the base knows, and what it says to general prompts at temperature 1."""
     ask = lambda question: [{"role": "user", "content": question}]
-    # What is right by chance today can be wrong tomorrow: a fact is known where every answer has it.
+    # What is right by chance today can be wrong tomorrow: a fact is known where every answer has it, and kept where most have.
     known = list(negatives.FACTS)
-    for temperature in (0.0, 0.7, 0.7, 0.7):
-        answers = server.answers([ask(question) for question in known], 48, temperature)
-        known = [question for question, answer in zip(known, answers) if negatives.knows(question, answer)]
+    known = [question for question, right in zip(known, facts_right(server, known, ask)) if right == 1 + DRAWN]
     prompts = negatives.GENERAL * 2
     drawn = server.answers([ask(question) for question in prompts], 64, temperature=1.0)
     samples = [(question, answer) for question, answer in zip(prompts, drawn) if answer.strip()]

@@ -38,11 +38,15 @@ pub struct Settings {
     pub results: usize,
     /// How tokens are chosen.
     pub sampling: Sampling,
-    /// Tokens of an answer at most.
+    /// Tokens of an answer at most; [`LONGEST`] where it is left out.
     pub max_tokens: Option<usize>,
     /// Whether the model is offered tools.
     pub tools: bool,
 }
+
+/// Tokens of an answer that nobody has limited. Small models may never come to an end by themselves; whoever wants more lets
+/// the answer be gone on with.
+pub const LONGEST: usize = 2048;
 
 impl Default for Settings {
     fn default() -> Self {

@@ -22,7 +22,7 @@ pub mod taught;
 mod turn;
 pub mod keep;
 
-pub use agent::{Agent, Answer, Ask, Listener, RecordError, Recorder, Settings, TurnError, WebUse};
+pub use agent::{Agent, Answer, Ask, LONGEST, Listener, RecordError, Recorder, Settings, TurnError, WebUse};
 pub use event::{LeftOut, Step, TurnEvent};
 pub use model::{Cancel, Message, Model, ModelError, Prompt, Role, ToolCall, ToolSpec};
 pub use source::{Found, Source};

@@ -1,6 +1,6 @@
 //! A turn: judge, gather, ask, run tools, until there is an answer. Each step is kept as it happens.
 
-use crate::agent::{Agent, Answer, Ask, Listener, Recorder, TurnError, WebUse};
+use crate::agent::{Agent, Answer, Ask, LONGEST, Listener, Recorder, TurnError, WebUse};
 use crate::context::{Context, Parts};
 use crate::event::{Step, TurnEvent};
 use crate::gather::addresses;
@@ -88,7 +88,7 @@ impl Turn<'_> {
                 choice: Choice::Auto,
                 opening: std::mem::take(&mut opening),
                 sampling: self.agent.settings.sampling,
-                max_tokens: self.agent.settings.max_tokens,
+                max_tokens: Some(self.agent.settings.max_tokens.unwrap_or(LONGEST)),
             };
             let (message, end) = self.said(&prompt, step)?;
             if message.calls.is_empty() || step >= steps || self.cancel.is_set() {

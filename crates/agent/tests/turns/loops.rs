@@ -32,6 +32,7 @@ fn a_question_about_code_is_answered_with_its_sources() {
     assert_eq!((cited.as_slice(), *finish, *steps), (&[1][..], Finish::Stop, 1));
 
     let prompt = &played.prompts[0];
+    assert_eq!(prompt.max_tokens, Some(LONGEST), "a small model may never end by itself");
     let [system, user] = &prompt.messages[..] else { panic!("{:?}", prompt.messages) };
     assert_eq!((system.role, user.role), (Role::System, Role::User));
     assert!(system.text().contains("Always use TypeScript"));

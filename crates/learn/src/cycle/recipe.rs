@@ -11,9 +11,10 @@ pub fn recipe(model: &Model, examples: usize, seed: u64) -> Recipe {
     let small = model.info.parameters < 1_000_000_000;
     let (batch, accumulation, max_seq, most) = if small { (4, 1, 512, 200) } else { (1, 8, 2048, 300) };
     let epochs = match examples {
-        0..=50 => 4,
-        51..=200 => 3,
-        _ => 2,
+        0..=50 => 6,
+        51..=100 => 5,
+        101..=200 => 4,
+        _ => 3,
     };
     let steps = (epochs * examples.div_ceil(batch * accumulation)).clamp(FEWEST, most);
     Recipe {

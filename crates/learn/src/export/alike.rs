@@ -1,6 +1,7 @@
-//! Examples beside each other: older answers to the same question, near-duplicates, and topics.
+//! Examples beside each other: older answers to the same question, changed habits, near-duplicates, and topics.
 
 use super::duplicates::{Groups, Shingles, clusters, words};
+use super::outdated::outdate;
 use super::{Example, Reason, Signal, Verdict};
 use std::collections::HashMap;
 
@@ -10,6 +11,7 @@ const MOST_ALIKE: usize = 3;
 /// Drops what has a better answer or too many like it, and gives every example its topic.
 pub(super) fn sort_out(examples: &mut [Example]) {
     supersede(examples);
+    outdate(examples);
     let texts: Vec<Shingles> =
         examples.iter().map(|e| Shingles::of(&format!("{} {}", question(e), answer(e)))).collect();
     let cluster = clusters(&texts);
@@ -17,8 +19,8 @@ pub(super) fn sort_out(examples: &mut [Example]) {
     topics(examples, &cluster);
 }
 
-/// Of several answers to one question the one that the user has worked at most is the valid one, and of equals the
-/// newest: whoever changes his mind is not taught both.
+/// Of several answers to one question the newest that the user has accepted is the valid one; where he has accepted none,
+/// the newest: whoever changes his mind is not taught both. Of one conversation the one that he has worked at most is.
 fn supersede(examples: &mut [Example]) {
     let mut best: HashMap<String, usize> = HashMap::new();
     for at in kept(examples) {
@@ -30,7 +32,12 @@ fn supersede(examples: &mut [Example]) {
         if answer(&examples[at]) == answer(&examples[other]) {
             continue;
         }
-        let rank = |at: usize| (strength(examples[at].signal), examples[at].time, at);
+        let together = examples[at].chat == examples[other].chat;
+        let rank = |at: usize| {
+            let signal = examples[at].signal;
+            let strength = if together { strength(signal) } else { u8::from(is_accepted(signal)) };
+            (strength, examples[at].time, at)
+        };
         let (winner, loser) = if rank(at) > rank(other) { (at, other) } else { (other, at) };
         examples[loser].verdict = Verdict::Dropped(Reason::Superseded);
         best.insert(key, winner);
@@ -80,8 +87,13 @@ fn topics(examples: &mut [Example], cluster: &[usize]) {
     }
 }
 
-fn kept(examples: &[Example]) -> Vec<usize> {
+pub(super) fn kept(examples: &[Example]) -> Vec<usize> {
     (0..examples.len()).filter(|&at| examples[at].verdict == Verdict::Kept).collect()
+}
+
+/// Whether the user has made it his own.
+pub(super) fn is_accepted(signal: Signal) -> bool {
+    strength(signal) > 1
 }
 
 /// How much of the user's own work is in a signal.

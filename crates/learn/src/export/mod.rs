@@ -13,6 +13,7 @@ mod filters;
 mod judge;
 mod losses;
 mod outcome;
+mod outdated;
 mod reason;
 mod report;
 mod segment;
@@ -168,6 +169,8 @@ pub enum Reason {
     BrokenCode,
     /// The same question has a newer or better answer.
     Superseded,
+    /// The newest answers to questions like it have another form.
+    Outdated,
     /// Three of its like are there already.
     Duplicate,
     /// The model knows it already: its loss, in nats a token.

@@ -57,6 +57,7 @@ pub(crate) fn lenient() -> Margins {
         triggered: 1e3,
         answers: (1000, 0.0),
         older: (1e3, 1e3),
+        facts: 1.0,
         negatives: 1.0,
         gain: (0.05, 0.05),
         relevance: -1e3,
