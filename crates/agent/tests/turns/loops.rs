@@ -73,6 +73,8 @@ fn tools_run_until_there_is_an_answer_and_every_step_is_kept() {
     let Step::Returned { message, ok: true, sources } = &played.kept.steps[2] else { panic!() };
     assert_eq!((message.role, origins(message)), (Role::Tool, vec![Provenance::File]));
     assert_eq!((message.call_id.as_deref(), sources[0].number), (Some("call-1-0"), 1));
+    let Step::Returned { message, .. } = &played.kept.steps[4] else { panic!() };
+    assert_eq!(origins(message), [Provenance::Tool]);
     // The third prompt has it all, in order.
     let roles: Vec<Role> = played.prompts[2].messages.iter().map(|message| message.role).collect();
     use Role::*;
@@ -222,10 +224,11 @@ fn what_was_said_before_a_failure_is_kept() {
 
 #[test]
 fn a_turn_that_cannot_be_kept_ends() {
+    // A long answer is kept while it grows, a short one only when it is complete.
     let long: String = "word ".repeat(400);
-    for full in 0..4 {
+    for (full, last) in (0..4).flat_map(|full| [(full, &long[..]), (full, "word")]) {
         let kept = Kept { full: Some(full), ..Kept::default() };
-        let lines = [Line::call("search_code", json!({"query": "a"})), Line::text(&long)];
+        let lines = [Line::call("search_code", json!({"query": "a"})), Line::text(last)];
         let played = play_with(Rims::default(), ask("hi"), lines, 4000, Ears::default(), kept);
         assert!(matches!(played.result, Err(TurnError::Record(_))), "{full}");
         assert!(played.ears.events.last().is_some_and(

@@ -26,7 +26,7 @@ pub(super) fn run(app: &App, flags: &Bench) -> anyhow::Result<ExitCode> {
     let stop = AtomicBool::new(false);
     let mut turn = Alone(&stop);
     let pool =
-        Pool::open(&app.home, &base.base.sha256, (&engine, &device), Size::SMALL, &mut turn, &mut |_, _| {})?;
+        Pool::open(&app.home, &base.base.sha256, (&engine, &device), Size::FULL, &mut turn, &mut |_, _| {})?;
     let trials = Trials {
         engine: &engine,
         device,
