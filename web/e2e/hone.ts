@@ -31,7 +31,11 @@ export class Hone {
   private address = "";
   private process: ChildProcess | null = null;
 
-  constructor(config = "") {
+  /** With settings, and with variables that would otherwise be kept from it. */
+  constructor(
+    config = "",
+    private readonly variables: NodeJS.ProcessEnv = {},
+  ) {
     linkTree(MODELS, join(this.home, "models"));
     writeFileSync(join(this.home, "config.toml"), `model = "smollm2-135m"\n${config}`);
   }
@@ -89,8 +93,8 @@ export class Hone {
   }
 
   private env(): NodeJS.ProcessEnv {
-    const own = Object.entries(process.env).filter(([name]) => !/^(HONE_|TAVILY_|SEARXNG_)/.test(name));
-    return { ...Object.fromEntries(own), HONE_HOME: this.home };
+    const own = Object.entries(process.env).filter(([name]) => !/^(HONE_|HF_|TAVILY_|SEARXNG_)/.test(name));
+    return { ...Object.fromEntries(own), ...this.variables, HONE_HOME: this.home };
   }
 }
 

@@ -2,8 +2,8 @@
 import { createRoot } from "react-dom/client";
 import { App } from "./app/app";
 import "./app/index.css";
-import { applyTheme } from "./app/theme";
+import { beginTheme } from "./app/theme";
 
-applyTheme();
+beginTheme();
 const root = document.getElementById("root");
 if (root) createRoot(root).render(<App />);

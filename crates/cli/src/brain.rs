@@ -13,7 +13,7 @@ use remote::{
 use server::Brain;
 use std::sync::Arc;
 use std::time::Duration;
-use store::Store;
+use store::{By, Store};
 
 /// The longest silence of a model elsewhere before its first token.
 const SILENCE: Duration = Duration::from_secs(120);
@@ -32,7 +32,7 @@ pub(crate) fn open(app: &App, offline: bool) -> anyhow::Result<(Brain, Arc<knowl
         knowledge: knowledge.clone(),
         index: knowledge.clone(),
         folders: knowing::open_folders(app),
-        rules: Arc::new(store.clone()),
+        rules: Arc::new(store.by(By::Chat)),
         web: Arc::new(web(&app.config.web, &out)?),
         remote: app.config.remote.as_ref().map(|settings| elsewhere(settings, &out)).transpose()?,
         settings: settings(app),

@@ -3,8 +3,11 @@
 //! A setting comes from the first of: flag, environment (both in `flags`), the project's `.hone/config.toml`,
 //! the user's `config.toml`, default.
 
+mod learn;
+
 use crate::embedding::Embedding;
 use anyhow::{Context, anyhow};
+pub(crate) use learn::Learn;
 use serde::Deserialize;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -60,32 +63,6 @@ pub(crate) struct Config {
     /// The index of the user's files.
     #[serde(default)]
     pub(crate) knowledge: Indexing,
-}
-
-/// `[learn]`: nothing is learned by itself unless it says when.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Learn {
-    /// `night` (between midnight and six) or `idle` (at any time): while nobody asks anything, on mains power.
-    pub(crate) schedule: Option<Schedule>,
-}
-
-/// When to learn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Schedule {
-    Night,
-    Idle,
-}
-
-impl Schedule {
-    /// As the settings write it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Schedule::Night => "night",
-            Schedule::Idle => "idle",
-        }
-    }
 }
 
 /// `[web]`: who is asked. Without a key, an address or `tavily_keyless`, nobody is.
@@ -198,6 +175,14 @@ impl App {
         Ok(store::Store::open(&self.home)?)
     }
 
+    /// Adds to the audit log what a command has done already.
+    pub(crate) fn note(&self, kind: &str, detail: serde_json::Value) {
+        match self.store() {
+            Ok(store) => store.audit().note(kind, detail),
+            Err(error) => tracing::warn!("the audit log lacks `{kind}`: {error:#}"),
+        }
+    }
+
     /// Writes `model = NAME` (or takes the line out), leaving the rest of the file as it is.
     pub(crate) fn choose(&self, model: Option<&str>) -> anyhow::Result<()> {
         let path = self.home.join("config.toml");
@@ -241,7 +226,12 @@ fn make_private(home: &Path) -> anyhow::Result<()> {
 }
 
 fn user_config(path: &Path) -> anyhow::Result<Config> {
-    if path.exists() { parse(path) } else { Ok(Config::default()) }
+    if !path.exists() {
+        return Ok(Config::default());
+    }
+    let config: Config = parse(path)?;
+    config.learn.check().with_context(|| format!("{} is not valid", path.display()))?;
+    Ok(config)
 }
 
 /// The nearest `.hone/config.toml` at or above `folder`, where it is not the user's own.

@@ -15,6 +15,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use store::By;
 
 /// How a request came in.
 #[derive(Clone, Copy)]
@@ -47,10 +48,28 @@ pub(crate) struct Gate {
     open: Vec<(Method, &'static str)>,
 }
 
+tokio::task_local! {
+    /// Who has sent the request that is being answered, for the audit log.
+    static BY: By;
+}
+
+/// Who has sent the request that this task answers. Work that no request has asked for is the program's own API's.
+pub(crate) fn by() -> By {
+    BY.try_with(|by| *by).unwrap_or(By::Api)
+}
+
+/// Browsers say where a request comes from; programs do not.
+fn who(headers: &HeaderMap) -> By {
+    if headers.contains_key(&SITE) { By::Page } else { By::Api }
+}
+
 /// Lets a request in or answers it here; gives every answer the security headers.
 pub(crate) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let mut response = match gate.check(&request) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => {
+            let by = who(request.headers());
+            BY.scope(by, next.run(request)).await
+        }
         Err(refusal) => refusal.into_response(),
     };
     secure(response.headers_mut());
@@ -151,9 +170,10 @@ fn is_path(pattern: &str, path: &str) -> bool {
     pattern.split('/').count() == path.split('/').count() && pattern.split('/').zip(path.split('/')).all(same)
 }
 
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// What a browser says about where a request comes from.
 fn check_site(headers: &HeaderMap) -> Result<(), ApiError> {
-    const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
     if !headers.contains_key(&SITE) || matches!(only(headers, &SITE), Some("same-origin" | "none")) {
         return Ok(());
     }

@@ -46,5 +46,5 @@ pub use program::{
     CatalogModel, InstalledModel, ModelShelf, Program, ProgramError, PullObject, SettingsEdit, SettingsObject,
 };
 pub use router::{Access, Route, app, routes};
-pub use schedule::Schedule;
+pub use schedule::{Schedule, When};
 pub use state::AppState;

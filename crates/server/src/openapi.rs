@@ -61,6 +61,7 @@ use utoipa::{Modify, OpenApi};
         api::knowledge::search,
         api::knowledge::correct,
         api::outgoing::list,
+        api::audit::list,
         api::exchange::import,
         api::exchange::export,
         api::exchange::edit,

@@ -191,6 +191,12 @@ pub struct SettingsObject {
     /// When hone learns by itself: `night` or `idle`; null is not.
     #[schema(required)]
     pub learn_schedule: Option<String>,
+    /// The hour of this machine's clock that `night` begins with, 0 to 23.
+    pub learn_from_hour: u32,
+    /// The hour that it ends before; an earlier one is of the next day.
+    pub learn_to_hour: u32,
+    /// Minutes for which nobody may have asked anything, 1 to 1440.
+    pub learn_idle_minutes: u32,
 }
 
 /// Settings to change; what is left out stays, and an empty text or zero takes a setting away.
@@ -223,6 +229,12 @@ pub struct SettingsEdit {
     pub threads: Option<u32>,
     /// See `SettingsObject`.
     pub learn_schedule: Option<String>,
+    /// See `SettingsObject`.
+    pub learn_from_hour: Option<u32>,
+    /// See `SettingsObject`.
+    pub learn_to_hour: Option<u32>,
+    /// See `SettingsObject`.
+    pub learn_idle_minutes: Option<u32>,
 }
 
 impl SettingsEdit {
@@ -242,6 +254,9 @@ impl SettingsEdit {
             context,
             threads,
             learn_schedule,
+            learn_from_hour,
+            learn_to_hour,
+            learn_idle_minutes,
         } = self;
         let all = [
             ("providers", providers.is_some()),
@@ -257,6 +272,9 @@ impl SettingsEdit {
             ("context", context.is_some()),
             ("threads", threads.is_some()),
             ("learn_schedule", learn_schedule.is_some()),
+            ("learn_from_hour", learn_from_hour.is_some()),
+            ("learn_to_hour", learn_to_hour.is_some()),
+            ("learn_idle_minutes", learn_idle_minutes.is_some()),
         ];
         all.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
     }

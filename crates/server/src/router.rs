@@ -112,6 +112,7 @@ pub fn routes() -> Vec<Route> {
         write("/api/settings",              Key, post(api::program::change_settings)),
         write("/api/web/try",               Key, post(api::program::try_search)),
         read("/api/outgoing",               Key,  get(api::outgoing::list)),
+        read("/api/audit",                  Key,  get(api::audit::list)),
     ]
 }
 

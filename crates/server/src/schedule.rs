@@ -8,16 +8,39 @@ use std::time::{Duration, Instant};
 
 /// When learning may begin by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Schedule {
-    /// Between midnight and six, by the machine's clock.
-    Night,
-    /// At any time.
-    Idle,
+pub struct Schedule {
+    /// At which time of the day.
+    pub when: When,
+    /// How long nobody may have asked anything.
+    pub idle: Duration,
 }
 
-/// How often one looks, and how long nobody may have asked anything.
+/// At which time of the day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// From one hour of the machine's clock to another, over midnight where the first is the later one.
+    Night {
+        /// The hour that it begins with, 0 to 23.
+        from: u32,
+        /// The hour that it ends before.
+        to: u32,
+    },
+    /// At any time.
+    Any,
+}
+
+impl When {
+    fn holds_at(self, hour: u32) -> bool {
+        match self {
+            When::Any => true,
+            When::Night { from, to } if from < to => (from..to).contains(&hour),
+            When::Night { from, to } => hour >= from || hour < to,
+        }
+    }
+}
+
+/// How often one looks.
 const LOOK: Duration = Duration::from_secs(60);
-const IDLE: Duration = Duration::from_secs(15 * 60);
 /// Seconds from one cycle to the next at least.
 const BETWEEN: u64 = 20 * 3600;
 
@@ -37,8 +60,8 @@ impl AppState {
                     (seen, quiet_since) = (stats.requests_total, Instant::now());
                 }
                 drop(engine);
-                let due = quiet_since.elapsed() >= IDLE && unix_now() >= last + BETWEEN;
-                if due && (schedule == Schedule::Idle || is_night()) && on_mains() {
+                let due = quiet_since.elapsed() >= schedule.idle && unix_now() >= last + BETWEEN;
+                if due && is_now(schedule.when) && on_mains() {
                     last = unix_now();
                     state.learn_now();
                     // Its own requests are nobody's.
@@ -66,10 +89,13 @@ impl AppState {
 }
 
 /// Whether the clock of this machine says so. Systems without `date` have no night.
-fn is_night() -> bool {
+fn is_now(when: When) -> bool {
+    if when == When::Any {
+        return true;
+    }
     let said = Command::new("date").arg("+%H").output().ok();
-    let hour = said.and_then(|said| String::from_utf8(said.stdout).ok()?.trim().parse::<u32>().ok());
-    hour.is_some_and(|hour| hour < 6)
+    let hour = said.and_then(|said| String::from_utf8(said.stdout).ok()?.trim().parse().ok());
+    hour.is_some_and(|hour| when.holds_at(hour))
 }
 
 /// Whether the machine does not run on its battery; one without a battery never does.
@@ -81,4 +107,19 @@ fn on_mains() -> bool {
     let supplies = std::fs::read_dir("/sys/class/power_supply").into_iter().flatten().flatten();
     let read = |path: std::path::PathBuf| std::fs::read_to_string(path).unwrap_or_default();
     !supplies.map(|supply| read(supply.path().join("status"))).any(|status| status.trim() == "Discharging")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_night_may_go_over_midnight() {
+        let hours = |from, to| -> Vec<u32> {
+            (0..24).filter(|hour| When::Night { from, to }.holds_at(*hour)).collect()
+        };
+        assert_eq!(hours(0, 6), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(hours(22, 2), [0, 1, 22, 23]);
+        assert!((0..24).all(|hour| When::Any.holds_at(hour)));
+    }
 }

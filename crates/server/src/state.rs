@@ -4,6 +4,7 @@ use crate::adapters::{Adapters, Choice};
 use crate::brain::Brain;
 use crate::embedding::Embedding;
 use crate::error::ApiError;
+use crate::gate;
 use crate::indexing::Indexing;
 use crate::metrics::Metrics;
 use crate::options::{Home, Limits};
@@ -265,9 +266,11 @@ impl Shared {
         self.tokenise(choose).await
     }
 
-    /// The parts of the agent, or the error that a client should see.
+    /// The parts of the agent, or the error that a client should see. What is changed in its store is noted as the
+    /// change of whoever has sent the request.
     pub(crate) fn brain(&self) -> Result<Brain, ApiError> {
-        self.served.0.brain.get().cloned().ok_or_else(ApiError::no_store)
+        let brain = self.served.0.brain.get().cloned().ok_or_else(ApiError::no_store)?;
+        Ok(Brain { store: brain.store.by(gate::by()), ..brain })
     }
 
     /// Works with the store on a thread that may wait for the disk.

@@ -9,6 +9,7 @@ use engine::Engine;
 use learn::adapters::Manifest;
 use learn::dataset::Chosen;
 use learn::train::{Begun, Event, Folder, Order, Recipe, RunInfo, Sets, TrainError, new_id};
+use serde_json::json;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -168,6 +169,9 @@ fn run(
     let Some(adapter) = adapter.map_err(|error| error.to_string())? else { return Ok(Ended::Stopped) };
     if let Some(Err(error)) = store.map(|store| learn::export::credit(store, &adapter, &chosen)) {
         tracing::warn!("deleting a conversation will not name adapter {}: {error}", adapter.id);
+    }
+    if let Some(store) = store {
+        store.audit().note("adapter trained", json!({ "adapter": adapter.id, "data": session.data }));
     }
     Ok(Ended::Done(adapter.id))
 }

@@ -56,12 +56,24 @@ async fn each_id_answers_with_its_adapter() {
 async fn the_report_of_a_judging_lies_beside_its_adapter() {
     let place = Place::new();
     let (judged, other) = (place.add("judged", 1), place.add("other", 2));
-    let report = json!({"decision": "promote", "because": "it is better"});
+    let check = json!({"name": "not worse: facts", "passed": true, "found": "0 of 20 facts lost", "measured": [
+        {"what": "facts lost", "value": 0.0, "limit": 0.0, "bound": "at_most", "before": null, "unit": "count",
+         "within": true}]});
+    let old = json!({"name": "sanity: finite", "passed": true, "found": "all values are numbers"});
+    let report = json!({"version": 1, "decision": "promote", "because": "it is better", "model": "tiny",
+        "against": "the model alone", "scale": 1.0, "retried": false, "learned": 3, "held": 1, "chats": [],
+        "from": [], "data": "", "seed": 0, "checks": [check.clone(), old], "tried": [],
+        "evidence": {"log_evidence": 0.0, "looks": 0, "seen": []}, "changes": [], "losses": [2.0],
+        "seconds": [1.0, 2.0]});
     let path = place.library().path(&judged).with_file_name("report.json");
     std::fs::write(path, report.to_string()).unwrap();
     let ask = async |adapter: &str| get(&place.app, &format!("/api/adapters/{adapter}/report")).await;
-    assert_eq!(ask("judged").await, (StatusCode::OK, report.clone()));
-    assert_eq!(ask(&judged.id).await, (StatusCode::OK, report));
+    for name in ["judged", judged.id.as_str()] {
+        let (status, told) = ask(name).await;
+        assert_eq!((status, &told["because"]), (StatusCode::OK, &json!("it is better")));
+        assert_eq!(told["checks"][0], check);
+        assert_eq!(told["checks"][1]["measured"], json!([]), "a check of an earlier version");
+    }
     for (adapter, code) in
         [(other.id.as_str(), "no_report"), ("none", "adapter_not_found"), ("..", "adapter_not_found")]
     {

@@ -572,3 +572,44 @@ async fn what_came_of_cycles_is_listed_the_newest_first() {
     assert_eq!((&one["decision"], &one["adapter"]), (&json!("hold"), &Value::Null));
     assert!(one["text"].as_str().unwrap().contains("Learned from 3 examples"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_are_told_with_who_has_made_them() {
+    let talk = Talk::new(None);
+    let rule = |text: &str| json!({ "text": text });
+    let (_, taught) = post(&talk.app, "/api/rules", &rule("Always sing.")).await;
+    let mut of_page = request(Method::POST, "/api/rules", Body::from(rule("Never sing.").to_string()));
+    for (name, value) in [("content-type", "application/json"), ("sec-fetch-site", "same-origin")] {
+        of_page.headers_mut().insert(name, value.parse().unwrap());
+    }
+    assert_eq!(send(&talk.app, of_page).await.0, StatusCode::CREATED);
+    let path = format!("/api/rules/{}/delete", taught["rule"]["id"].as_str().unwrap());
+    assert_eq!(post(&talk.app, &path, &json!({})).await.0, StatusCode::NO_CONTENT);
+    let adapter = json!({"adapter": talk.place.add("one", 1).id});
+    assert_eq!(post(&talk.app, "/api/adapters/use", &adapter).await.0, StatusCode::OK);
+    assert_eq!(post(&talk.app, "/api/adapters/rollback", &json!({})).await.0, StatusCode::OK);
+
+    let (_, log) = get(&talk.app, "/api/audit").await;
+    let told: Vec<_> = log["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| (entry["kind"].as_str().unwrap(), entry["by"].as_str().unwrap()))
+        .collect();
+    let expected = [
+        ("adapter rolled back", "api"),
+        ("adapter in use", "api"),
+        ("rule forgotten", "api"),
+        ("rule taught", "page"),
+        ("rule taught", "api"),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(log["entries"][1]["about"], json!({"adapter": adapter["adapter"], "model": "tiny"}));
+    assert_eq!(log["next"], Value::Null);
+
+    let (_, page) = get(&talk.app, "/api/audit?limit=2").await;
+    assert_eq!((page["entries"].as_array().unwrap().len(), &page["next"]), (2, &json!(4)));
+    let (_, rest) = get(&talk.app, "/api/audit?limit=2&before=2").await;
+    assert_eq!((&rest["entries"][0]["number"], &rest["next"]), (&json!(1), &Value::Null));
+    assert_eq!(get(&talk.app, "/api/audit?before=x").await.0, StatusCode::BAD_REQUEST);
+}

@@ -4,7 +4,7 @@ use crate::chats::{json, object};
 use crate::{Id, Store, StoreError, Time};
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// An adapter and what it has learned from. Its files are in `adapters/<id>/`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,11 +79,13 @@ impl Adapters<'_> {
 
     /// Forgets one, when its folder is removed.
     pub fn remove(&self, id: &str) -> Result<(), StoreError> {
-        let id = id.to_owned();
+        let (id, adapter) = (id.to_owned(), id);
         self.0.remove(move |connection| {
             connection.execute("DELETE FROM adapters WHERE id = ?1", [&id])?;
             Ok(())
-        })
+        })?;
+        self.0.audit().note("adapter deleted", json!({ "adapter": adapter }));
+        Ok(())
     }
 }
 

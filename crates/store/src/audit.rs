@@ -1,9 +1,9 @@
-//! A log that only grows: downloads, indexed folders, keys, training, promotions, tools. Each entry's hash covers the
-//! one before it, so that nobody can change or leave out an entry without a trace.
+//! A log that only grows: what was done with rules, conversations, folders, models, settings and adapters, and by whom.
+//! Each entry's hash covers the one before it, so that nobody can change or leave out an entry without a trace.
 
 use crate::chats::{json, object};
 use crate::{Store, StoreError, Time};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -23,32 +23,52 @@ pub struct Entry {
     pub hash: String,
 }
 
+/// Who changes something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// A command.
+    Cli,
+    /// The web UI.
+    Page,
+    /// Another client of the server.
+    Api,
+    /// Something said in a conversation.
+    Chat,
+    /// A cycle of learning.
+    Learn,
+}
+text_enum!(By, Cli "cli", Page "page", Api "api", Chat "chat", Learn "learn");
+
 /// The audit log of a [`Store`].
 pub struct Audit<'a>(pub(crate) &'a Store);
 
 impl Audit<'_> {
-    /// Adds an entry.
+    /// Adds an entry, with who it is that uses this [`Store`].
     pub fn add(&self, kind: &str, detail: Value) -> Result<(), StoreError> {
-        let kind = kind.to_owned();
-        self.0.write(move |connection| {
-            let sql = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1";
-            let last =
-                connection.query_row(sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)));
-            let (seq, before) = last.optional()?.unwrap_or_default();
-            let (seq, time, detail) = (seq + 1, Time::now(), object(detail)?);
-            let hash = chained(&before, seq, time, &kind, &detail);
-            let sql = "INSERT INTO audit (seq, time, kind, detail, hash) VALUES (?1, ?2, ?3, ?4, ?5)";
-            connection.execute(sql, params![seq, time, kind, detail, hash])?;
-            Ok(())
-        })
+        let (by, kind) = (self.0.by, kind.to_owned());
+        self.0.write(move |connection| insert(connection, by, &kind, detail))
+    }
+
+    /// The same for what was done already and cannot be undone: where the log cannot be written, a warning says so. A
+    /// full disk, for one, must not keep anybody from deleting.
+    pub fn note(&self, kind: &str, detail: Value) {
+        if let Err(error) = self.add(kind, detail) {
+            tracing::warn!("the audit log lacks `{kind}`: {error}");
+        }
     }
 
     /// The last entries, the newest first.
     pub fn list(&self, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.page(None, limit)
+    }
+
+    /// The last entries before the one of this number, the newest first.
+    pub fn page(&self, before: Option<i64>, limit: usize) -> Result<Vec<Entry>, StoreError> {
         self.0.read(|connection| {
-            let sql = "SELECT seq, time, kind, detail, hash FROM audit ORDER BY seq DESC LIMIT ?1";
+            let sql =
+                "SELECT seq, time, kind, detail, hash FROM audit WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2";
             let mut statement = connection.prepare(sql)?;
-            let rows = statement.query_map([limit as i64], |row| {
+            let rows = statement.query_map(params![before.unwrap_or(i64::MAX), limit as i64], |row| {
                 let (seq, time, kind, hash) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(4)?);
                 Ok(Entry { seq, time, kind, detail: json(row, 3)?, hash })
             })?;
@@ -76,6 +96,24 @@ impl Audit<'_> {
             Ok(Vec::new())
         })
     }
+}
+
+/// Adds an entry within the transaction of the change that it tells of: both are there, or neither.
+pub(crate) fn insert(
+    connection: &Connection,
+    by: By,
+    kind: &str,
+    mut detail: Value,
+) -> Result<(), StoreError> {
+    detail["by"] = by.as_str().into();
+    let sql = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1";
+    let last = connection.query_row(sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)));
+    let (seq, before) = last.optional()?.unwrap_or_default();
+    let (seq, time, detail) = (seq + 1, Time::now(), object(detail)?);
+    let hash = chained(&before, seq, time, kind, &detail);
+    let sql = "INSERT INTO audit (seq, time, kind, detail, hash) VALUES (?1, ?2, ?3, ?4, ?5)";
+    connection.execute(sql, params![seq, time, kind, detail, hash])?;
+    Ok(())
 }
 
 fn chained(before: &str, seq: i64, time: Time, kind: &str, detail: &str) -> String {

@@ -3,7 +3,7 @@
 use crate::{Id, Store, StoreError, Time};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A conversation without its messages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -203,7 +203,7 @@ impl Chats<'_> {
     /// Deletes a conversation with its messages, their words in the full-text index, their feedback and corrections.
     /// Works on a full disk too. Copies in `backups` still hold it until they are old enough to go.
     pub fn remove(&self, id: Id) -> Result<Removed, StoreError> {
-        self.0.remove(move |connection| {
+        let removed = self.0.remove(move |connection| {
             get(connection, id)?;
             let sql = "UPDATE adapter_chats SET deleted = ?2 WHERE chat = ?1 RETURNING adapter";
             let mut statement = connection.prepare(sql)?;
@@ -212,7 +212,10 @@ impl Chats<'_> {
             let messages = connection.execute("DELETE FROM messages WHERE chat = ?1", [id])? as u64;
             connection.execute("DELETE FROM chats WHERE id = ?1", [id])?;
             Ok(Removed { messages, adapters })
-        })
+        })?;
+        let entry = json!({ "conversation": id, "adapters": removed.adapters });
+        self.0.audit().note("conversation deleted", entry);
+        Ok(removed)
     }
 }
 

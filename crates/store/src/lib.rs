@@ -29,7 +29,7 @@ mod audit;
 pub mod index;
 
 pub use adapters::{Adapters, Taught};
-pub use audit::{Audit, Entry};
+pub use audit::{Audit, By, Entry};
 pub use chats::{Chat, ChatChange, ChatFilter, Chats, NewChat, Removed};
 pub use error::StoreError;
 pub use feedback::{Feedback, FeedbackKind, FeedbackRow, NewFeedback};

@@ -4,11 +4,12 @@ mod likeness;
 mod remember;
 mod uses;
 
-use crate::{Id, Store, StoreError, Time};
+use crate::{Id, Store, StoreError, Time, audit};
 pub use likeness::{Likeness, Resemblance};
 pub use remember::Remembered;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 pub use uses::RuleUse;
 
 /// One rule.
@@ -107,7 +108,7 @@ impl Rules<'_> {
     /// Teaches one. It is kept beside whatever it resembles ([`Rules::like`] says what that is), except for the one it
     /// replaces.
     pub fn add(&self, new: NewRule) -> Result<Rule, StoreError> {
-        let text = checked(&new.text)?;
+        let (text, by) = (checked(&new.text)?, self.0.by);
         self.0.write(move |connection| {
             if let Some(old) = new.replaces {
                 get(connection, old)?;
@@ -121,7 +122,10 @@ impl Rules<'_> {
             let values = params![
                 Id::new(), text, project, files, new.state, new.source, new.origin, new.replaces, Time::now()
             ];
-            Ok(connection.prepare_cached(&sql)?.query_row(values, rule)?)
+            let rule = connection.prepare_cached(&sql)?.query_row(values, rule)?;
+            let kind = if rule.state == RuleState::Draft { "rule offered" } else { "rule taught" };
+            audit::insert(connection, by, kind, json!({ "rule": rule.id, "replaces": new.replaces }))?;
+            Ok(rule)
         })
     }
 
@@ -161,10 +165,15 @@ impl Rules<'_> {
 
     /// Changes text and scope; `None` leaves it as it is.
     pub fn edit(&self, id: Id, text: Option<&str>, scope: Option<Scope>) -> Result<Rule, StoreError> {
-        let text = text.map(checked).transpose()?;
+        let (text, by) = (text.map(checked).transpose()?, self.0.by);
         self.0.write(move |connection| {
             let old = get(connection, id)?;
-            let (text, scope) = (text.unwrap_or(old.text), scope.unwrap_or(old.scope));
+            let (text, scope) =
+                (text.unwrap_or_else(|| old.text.clone()), scope.unwrap_or_else(|| old.scope.clone()));
+            if (&text, &scope) == (&old.text, &old.scope) {
+                return Ok(old);
+            }
+            audit::insert(connection, by, "rule changed", json!({ "rule": id }))?;
             let sql = "UPDATE rules SET text = ?2, project = ?3, files = ?4, updated = ?5 WHERE id = ?1";
             connection.execute(sql, params![id, text, scope.project, scope.files, Time::now()])?;
             get(connection, id)
@@ -173,8 +182,10 @@ impl Rules<'_> {
 
     /// Makes a draft hold, or a replaced rule hold again. `replaces` stops holding.
     pub fn accept(&self, id: Id, replaces: Option<Id>) -> Result<Rule, StoreError> {
+        let by = self.0.by;
         self.0.write(move |connection| {
             get(connection, id)?;
+            audit::insert(connection, by, "rule accepted", json!({ "rule": id, "replaces": replaces }))?;
             if let Some(old) = replaces {
                 get(connection, old)?;
                 let sql = "UPDATE rules SET state = 'replaced', updated = ?2 WHERE id = ?1";
@@ -193,7 +204,9 @@ impl Rules<'_> {
                 0 => Err(StoreError::not_found("rule", id)),
                 _ => Ok(()),
             }
-        })
+        })?;
+        self.0.audit().note("rule forgotten", json!({ "rule": id }));
+        Ok(())
     }
 }
 

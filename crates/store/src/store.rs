@@ -4,7 +4,7 @@ use crate::database::{Database, Kind, backup};
 use crate::disk::{self, Ballast};
 use crate::sessions::Session;
 use crate::{
-    Adapters, Audit, Chats, Feedback, Intents, Messages, Outgoing, Rules, Runs, Settings, StoreError,
+    Adapters, Audit, By, Chats, Feedback, Intents, Messages, Outgoing, Rules, Runs, Settings, StoreError,
 };
 use rusqlite::{Connection, InterruptHandle};
 use std::path::{Path, PathBuf};
@@ -16,6 +16,8 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Store {
     pub(crate) inner: Arc<Inner>,
+    /// Whose changes these are, for the audit log.
+    pub(crate) by: By,
 }
 
 pub(crate) struct Inner {
@@ -66,7 +68,14 @@ impl Store {
         let _caretaker = Caretaker::start(&path);
         Ok(Store {
             inner: Arc::new(Inner { _caretaker, database, session, ballast, home: home.to_path_buf() }),
+            by: By::Cli,
         })
+    }
+
+    /// The same store, whose changes the audit log tells as those of `by`; as it was opened they are a command's.
+    #[must_use]
+    pub fn by(&self, by: By) -> Store {
+        Store { by, ..self.clone() }
     }
 
     /// The data folder.

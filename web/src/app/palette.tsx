@@ -65,6 +65,7 @@ export default function Palette({ onClose, hotkeys }: { onClose: () => void; hot
             id={`${list}-${index}`}
             role="option"
             aria-selected={index === chosen}
+            ref={index === chosen ? (entry) => entry?.scrollIntoView?.({ block: "nearest" }) : undefined}
             onClick={() => run(item)}
             onPointerMove={() => setAt(index)}
             className={cx(

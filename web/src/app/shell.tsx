@@ -9,9 +9,10 @@ import { type Hotkey, useHotkeys } from "@/lib/hotkeys";
 import { useWide } from "@/lib/wide";
 import { KeyDialog } from "./key-dialog";
 import { PAGES } from "./pages";
+import { useServerReturn } from "./return";
 import { Shortcuts } from "./shortcuts";
 import { Sidebar } from "./sidebar";
-import { useTheme } from "./theme";
+import { isDark, useTheme } from "./theme";
 
 const Palette = lazy(() => import("./palette"));
 
@@ -20,7 +21,7 @@ export function Shell() {
   const [drawer, setDrawer] = useState(false);
   const [palette, setPalette] = useState(false);
   const [help, setHelp] = useState(false);
-  const [theme, setTheme] = useTheme();
+  const [, setTheme] = useTheme();
   const wanted = useSyncExternalStore(
     (tell) => keyWanted.subscribe(tell),
     () => keyWanted.value,
@@ -33,10 +34,11 @@ export function Shell() {
     { keys: "mod+shift+o", does: "New conversation", run: () => void navigate({ to: "/" }), whileTyping: true },
     { keys: "/", does: "Write a message", run: () => document.getElementById("composer")?.focus() },
     ...PAGES.map(({ to, name, keys }) => ({ keys, does: name, run: () => void navigate({ to }) })),
-    { keys: "d", does: "Light or dark", run: () => setTheme(theme === "dark" ? "light" : "dark") },
+    { keys: "d", does: "Light or dark", run: () => setTheme(isDark() ? "light" : "dark") },
     { keys: "?", does: "These shortcuts", run: () => setHelp(true) },
   ];
   useHotkeys(hotkeys);
+  useServerReturn();
   const sidebar = (
     <Sidebar onPalette={() => setPalette(true)} onHelp={() => setHelp(true)} onChoose={() => setDrawer(false)} />
   );

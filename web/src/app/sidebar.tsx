@@ -1,12 +1,12 @@
 // The sidebar: pages, conversations, and how the server is.
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Keyboard, Plus, Search } from "lucide-react";
-import { useEffect, useRef } from "react";
 import { IconButton } from "@/components/ui/button";
 import { ChatList } from "@/features/chat/chat-list";
 import { cx } from "@/lib/class-names";
 import { adaptersQuery, serverQuery } from "@/lib/api/queries";
+import { shown } from "@/lib/hotkeys";
 import { PAGES } from "./pages";
 
 interface Props {
@@ -26,7 +26,7 @@ export function Sidebar({ onPalette, onHelp, onChoose }: Props) {
         >
           <img src="/assets/icon.svg" alt="" className="size-5" /> hone
         </Link>
-        <IconButton label="Find anything (Ctrl K)" onClick={onPalette}>
+        <IconButton label={`Find anything (${shown("mod+k").join(" ")})`} onClick={onPalette}>
           <Search size={15} />
         </IconButton>
         <IconButton label="Keyboard shortcuts (?)" onClick={onHelp}>
@@ -59,22 +59,15 @@ export function Sidebar({ onPalette, onHelp, onChoose }: Props) {
         </ul>
       </nav>
       <ChatList onChoose={onChoose} />
-      <ServerState />
+      <ServerState onChoose={onChoose} />
     </div>
   );
 }
 
-function ServerState() {
+function ServerState({ onChoose }: { onChoose: () => void }) {
   const { data: server, error } = useQuery(serverQuery);
   const adapters = useQuery(adaptersQuery).data;
-  const client = useQueryClient();
-  const was = useRef<string>(null);
   const now = error ? "away" : (server?.state ?? "loading");
-  // What could not be asked while the server was away or loading is asked again.
-  useEffect(() => {
-    if (now === "ready" && was.current && was.current !== "ready") void client.invalidateQueries();
-    was.current = now;
-  }, [now, client]);
   const adapter = adapters?.adapters.find(({ id }) => id === adapters.in_use)?.name;
   const texts: Record<string, string> = {
     away: "hone does not answer",
@@ -90,7 +83,12 @@ function ServerState() {
   };
   return (
     <div className="border-line border-t p-1.5" role="status">
-      <Link to="/models" title={texts[now]} className="hover:bg-hover flex items-center gap-2 rounded-md px-2.5 py-1.5">
+      <Link
+        to="/models"
+        onClick={onChoose}
+        title={texts[now]}
+        className="hover:bg-hover flex items-center gap-2 rounded-md px-2.5 py-1.5"
+      >
         <span className={cx("size-2 shrink-0 rounded-full", dots[now])} aria-hidden />
         <span className="min-w-0 flex-1 truncate text-xs">{texts[now]}</span>
       </Link>

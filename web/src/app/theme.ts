@@ -1,24 +1,39 @@
 // Light, dark, or as the system has it.
-import { useEffect } from "react";
-import { remembered, useRemembered } from "@/lib/storage";
+import { useSyncExternalStore } from "react";
+import { remember, remembered } from "@/lib/storage";
 
 export type Theme = "system" | "light" | "dark";
 
 const system = () => matchMedia("(prefers-color-scheme: dark)");
+const listeners = new Set<() => void>();
+let theme = (remembered("theme") as Theme | null) ?? "system";
 
-export function applyTheme(theme = (remembered("theme") as Theme | null) ?? "system"): void {
-  const dark = theme === "dark" || (theme === "system" && system().matches);
-  document.documentElement.dataset.theme = dark ? "dark" : "light";
+/** What is seen now. */
+export const isDark = () => theme === "dark" || (theme === "system" && system().matches);
+
+export function applyTheme(): void {
+  document.documentElement.dataset.theme = isDark() ? "dark" : "light";
 }
 
+/** Applies it, and follows the system from now on. */
+export function beginTheme(): void {
+  applyTheme();
+  system().addEventListener("change", applyTheme);
+}
+
+function setTheme(next: Theme): void {
+  theme = next;
+  remember("theme", next);
+  applyTheme();
+  listeners.forEach((tell) => tell());
+}
+
+const subscribe = (tell: () => void) => {
+  listeners.add(tell);
+  return () => listeners.delete(tell);
+};
+
+/** The one theme of the page, wherever it is shown or changed. */
 export function useTheme(): [Theme, (theme: Theme) => void] {
-  const [theme, setTheme] = useRemembered<Theme>("theme", "system");
-  useEffect(() => {
-    applyTheme(theme);
-    const follow = () => applyTheme(theme);
-    const query = system();
-    query.addEventListener("change", follow);
-    return () => query.removeEventListener("change", follow);
-  }, [theme]);
-  return [theme, setTheme];
+  return [useSyncExternalStore(subscribe, () => theme), setTheme];
 }

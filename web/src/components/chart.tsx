@@ -1,5 +1,5 @@
 // Curves over steps, by uPlot, which is loaded with the page that draws one.
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useSyncExternalStore } from "react";
 import uPlot from "uplot";
 
 export interface Curve {
@@ -8,6 +8,18 @@ export interface Curve {
   token: string;
   /** Points at every `x`; null where nothing was measured. */
   values: (number | null)[];
+}
+
+/** Which colours hold: they are drawn into the picture, and it is made anew with others. */
+function useColours(): string | undefined {
+  return useSyncExternalStore(
+    (tell) => {
+      const observer = new MutationObserver(tell);
+      observer.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+      return () => observer.disconnect();
+    },
+    () => document.documentElement.dataset.theme,
+  );
 }
 
 export function Chart({
@@ -23,6 +35,7 @@ export function Chart({
 }) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(null);
+  const colours = useColours();
   const shape = curves.map((curve) => curve.label).join();
   const data = [x, ...curves.map((curve) => curve.values)] as uPlot.AlignedData;
   useEffect(() => {
@@ -63,7 +76,7 @@ export function Chart({
     };
     // New points are set below; only other curves make another plot.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [shape, height]);
+  }, [shape, height, colours]);
   useEffect(() => {
     plot.current?.setData(data);
   });

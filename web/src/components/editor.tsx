@@ -8,7 +8,7 @@ interface Props {
   label: string;
   text: string;
   save: string;
-  onSave: (text: string) => void | Promise<void>;
+  onSave: (text: string) => Promise<void>;
   onCancel: () => void;
 }
 
@@ -35,7 +35,9 @@ export function Editor({ label, text: before, save, onSave, onCancel }: Props) {
         value={text}
         onChange={(event) => setText(event.target.value)}
         onKeyDown={(event) => {
-          if (event.key === "Escape") onCancel();
+          // What was written is not thrown away by one key.
+          if (event.key === "Escape" && text === before) onCancel();
+          if (event.key === "Escape") event.preventDefault();
           if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void submit();
         }}
       />

@@ -33,6 +33,11 @@ export function isTyping(target: EventTarget | null): boolean {
   );
 }
 
+/** Whether a key is meant for an open menu or dialog: letters go to an entry of a menu there. */
+function isFloating(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest('[role="menu"], [role="dialog"]') !== null;
+}
+
 const SECOND_KEY_MS = 1200;
 
 export function useHotkeys(hotkeys: Hotkey[]): void {
@@ -47,7 +52,7 @@ export function useHotkeys(hotkeys: Hotkey[]): void {
       if (event.defaultPrevented || ["Shift", "Control", "Meta", "Alt"].includes(event.key)) return;
       const pressed = chord(event);
       const pair = first && event.timeStamp - at < SECOND_KEY_MS ? `${first} ${pressed}` : "";
-      const typing = isTyping(event.target);
+      const typing = isTyping(event.target) || isFloating(event.target);
       const hit = current.current.find(
         ({ keys, whileTyping }) => (keys === pressed || keys === pair) && (!typing || whileTyping),
       );

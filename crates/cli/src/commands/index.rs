@@ -8,6 +8,7 @@ use crate::{interrupt, knowing};
 use anyhow::bail;
 use knowledge::Knowledge;
 use knowledge::index::{Options, Progress, Report};
+use serde_json::json;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,6 +42,7 @@ fn add(app: &App, flags: &IndexAdd) -> anyhow::Result<ExitCode> {
     });
     shown.finish();
     let report = report?;
+    app.note("folder indexed", json!({ "path": report.path }));
     if flags.json {
         print_json(&report)?;
     } else {
@@ -106,6 +108,7 @@ fn remove(app: &App, flags: &IndexRm) -> anyhow::Result<ExitCode> {
     let said = match &flags.path {
         Some(path) => {
             knowing::open(app)?.remove(path)?;
+            app.note("folder no longer indexed", json!({ "path": path }));
             format!("{} is no longer indexed.", path.display())
         }
         None => match knowing::clear_left(app)?.as_slice() {

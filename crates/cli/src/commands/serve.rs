@@ -1,7 +1,7 @@
 //! `hone serve`: listens at once, loads the model beside it, ends in good order.
 
 use crate::brain;
-use crate::config::{self, App};
+use crate::config::App;
 use crate::flags::Serve;
 use crate::loading::{self, Chosen};
 use crate::output;
@@ -11,7 +11,7 @@ use engine::EngineOptions;
 use hub::PullOptions;
 use hub::catalog::EMBEDDING;
 use knowledge::watch::Watch;
-use server::{AppState, Home, Schedule, Server, ServerOptions};
+use server::{AppState, Home, Server, ServerOptions};
 use std::borrow::Cow;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -77,11 +77,8 @@ async fn serve(app: &App, flags: &Serve, chosen: Chosen, rounds: &mut Rounds) ->
     state.embed_with(EMBEDDING, move || {
         embedding.need().map(|model| Arc::clone(model.encoder())).map_err(|error| format!("{error:#}"))
     });
-    if let Some(schedule) = app.config.learn.schedule {
-        state.learn_by(match schedule {
-            config::Schedule::Night => Schedule::Night,
-            config::Schedule::Idle => Schedule::Idle,
-        });
+    if let Some(schedule) = app.config.learn.schedule() {
+        state.learn_by(schedule);
     }
     let (broken, load_failed) = oneshot::channel();
     start_loading(

@@ -27,6 +27,9 @@ pub(super) fn show(app: &App, offline: bool) -> SettingsObject {
         context: config.context,
         threads: config.threads,
         learn_schedule: config.learn.schedule.map(|schedule| schedule.name().to_owned()),
+        learn_from_hour: config.learn.from_hour,
+        learn_to_hour: config.learn.to_hour,
+        learn_idle_minutes: config.learn.idle_minutes,
     }
 }
 
@@ -44,7 +47,8 @@ pub(super) fn change(path: &Path, edit: SettingsEdit) -> Result<(), ProgramError
         text.parse().map_err(|error: toml_edit::TomlError| broken(error.to_string()))?;
     apply(&mut document, edit);
     let text = document.to_string();
-    toml::from_str::<Config>(&text).map_err(|error| invalid("settings", error.to_string()))?;
+    let config = toml::from_str::<Config>(&text).map_err(|error| invalid("settings", error.to_string()))?;
+    config.learn.check().map_err(|wrong| invalid(&format!("learn_{}", wrong.name), wrong.to_string()))?;
     replace(path, &text)
         .map_err(|error| ProgramError::Failed(format!("cannot write {}: {error}", path.display())))
 }
@@ -100,11 +104,17 @@ fn apply(document: &mut DocumentMut, edit: SettingsEdit) {
     if root["web"].as_table().is_some_and(Table::is_empty) {
         root.remove("web");
     }
-    if let Some(when) = edit.learn_schedule {
-        put(table(root, "learn"), "schedule", Some(some(when, String::is_empty)));
-        if root["learn"].as_table().is_some_and(Table::is_empty) {
-            root.remove("learn");
-        }
+    let learn = table(root, "learn");
+    put(learn, "schedule", edit.learn_schedule.map(|when| some(when, String::is_empty)));
+    for (name, number) in [
+        ("from_hour", edit.learn_from_hour),
+        ("to_hour", edit.learn_to_hour),
+        ("idle_minutes", edit.learn_idle_minutes),
+    ] {
+        put(learn, name, number.map(|n| Some(i64::from(n))));
+    }
+    if root["learn"].as_table().is_some_and(Table::is_empty) {
+        root.remove("learn");
     }
     match edit.remote_url {
         Some(url) if url.is_empty() => drop(root.remove("remote")),
@@ -184,6 +194,19 @@ mod tests {
     }
 
     #[test]
+    fn the_night_is_the_users() {
+        let edit = SettingsEdit {
+            learn_schedule: Some("night".into()),
+            learn_from_hour: Some(22),
+            ..Default::default()
+        };
+        let text = after("", edit).unwrap();
+        assert_eq!(text, "[learn]\nschedule = \"night\"\nfrom_hour = 22\n");
+        let off = SettingsEdit { learn_schedule: Some(String::new()), ..Default::default() };
+        assert_eq!(after(&text, off).unwrap(), "[learn]\nfrom_hour = 22\n");
+    }
+
+    #[test]
     fn another_address_takes_the_key_away() {
         let before = "[remote]\nurl = \"http://a/v1\"\nmodel = \"m\"\nkey = \"secret\"\n";
         let edit = |url: &str| SettingsEdit {
@@ -204,6 +227,9 @@ mod tests {
             SettingsEdit { remote_url: Some("http://a/v1".into()), ..Default::default() },
             SettingsEdit { temperature: Some(3.0), ..Default::default() },
             SettingsEdit { context: Some(3), ..Default::default() },
+            SettingsEdit { learn_from_hour: Some(24), ..Default::default() },
+            SettingsEdit { learn_from_hour: Some(6), ..Default::default() }, // the night ends then
+            SettingsEdit { learn_idle_minutes: Some(0), ..Default::default() },
         ];
         for edit in wrong {
             let error = after("port = 80\n", edit.clone()).unwrap_err();

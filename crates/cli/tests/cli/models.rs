@@ -80,3 +80,33 @@ fn a_pull_that_cannot_work_says_why() {
     }
     assert!(names(&hone).is_empty());
 }
+
+#[test]
+fn what_commands_change_is_in_the_audit_log() {
+    let hone = Hone::with_model();
+    hone.ok(&["pull", tiny("qwen3").to_str().unwrap()]);
+    hone.ok(&["use", "qwen3"]);
+    hone.ok(&["rm", "llama"]);
+    let code = hone.folder.path().join("code");
+    fs::create_dir(&code).unwrap();
+    fs::write(code.join("a.py"), "def add(a, b):\n    return a + b\n").unwrap();
+    hone.ok(&["index", "add", code.to_str().unwrap()]);
+    hone.ok(&["index", "rm", code.to_str().unwrap()]);
+    hone.ok(&["remember", "Always use tabs."]);
+    hone.ok(&["adapter", "use", "base"]);
+    hone.ok(&["list"]); // changes nothing
+    let log = store::Store::open(&hone.home()).unwrap().audit().list(99).unwrap();
+    let told: Vec<&str> = log.iter().rev().map(|entry| entry.kind.as_str()).collect();
+    let expected = [
+        "model pulled",
+        "model pulled",
+        "model chosen",
+        "model deleted",
+        "folder indexed",
+        "folder no longer indexed",
+        "rule taught",
+        "adapter in use",
+    ];
+    assert_eq!(told, expected);
+    assert!(log.iter().all(|entry| entry.detail["by"] == "cli"), "{log:?}");
+}

@@ -12,7 +12,7 @@ use crate::train::{Ending, Folder};
 use engine::adapter::Loaded;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use store::Id;
+use store::{By, Id};
 
 /// What is promoted.
 pub(super) struct Promotion<'a> {
@@ -100,6 +100,10 @@ fn finish(
         store.adapters().add(&manifest.id, &manifest.name, &manifest.base.sha256, detail, &chats)?;
     }
     Library::open(cycle.home)?.use_(manifest)?;
+    if let Some(store) = cycle.store {
+        let entry = json!({ "adapter": manifest.id, "run": manifest.run });
+        store.by(By::Learn).audit().note("adapter promoted", entry);
+    }
     state.promoted(divided);
     state.write(cycle.home, &cycle.base.sha256)
 }

@@ -1,7 +1,9 @@
 //! Is it better at what the user wants? Loss, size of the gain, edit distance, and whether the question still matters.
 
 use super::stats::{mean, sign_flip};
-use super::{Check, Evidence, Kept, Losses, Margins, RuleProbes, Said, Sets, distance};
+use super::{
+    Bound, Check, Evidence, Kept, Losses, Margins, Measured, RuleProbes, Said, Sets, Unit, distance,
+};
 
 /// What is known of a gain.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,9 +28,18 @@ pub(super) fn losses(
     let (gain, was) = (mean(&gains), mean(&before.fresh));
     let sure = evidence.is_enough() || (evidence.looks <= 1 && p <= margins.level);
     let seen = evidence.log_evidence.exp();
-    let large = gain >= margins.gain.0 && gain >= margins.gain.1 * was;
+    // The test counts in the first look only, the evidence always.
+    let by_test = evidence.looks <= 1 && !evidence.is_enough();
+    let chance = match by_test {
+        true => Measured::new("p", p, Bound::AtMost, margins.level, Unit::Chance),
+        false => Measured::new("evidence", seen, Bound::AtLeast, Evidence::ENOUGH, Unit::Chance),
+    };
+    let asked = margins.gain.0.max(margins.gain.1 * was);
+    let gained = Measured::new("gain", gain, Bound::AtLeast, asked, Unit::Nats);
     let own = |l: &Losses| mean(&l.crossed) - mean(&l.fresh);
     let (now_own, was_own) = (own(candidate), own(before));
+    let least = margins.relevance * was_own.max(0.0);
+    let worth = Measured::new("worth of the question", now_own, Bound::AtLeast, least, Unit::Nats);
     let checks = vec![
         Check::new(
             "better: not by chance",
@@ -38,19 +49,20 @@ pub(super) fn losses(
                 gains.len(),
                 evidence.looks
             ),
-        ),
-        Check::new(
+        )
+        .with(vec![chance]),
+        Check::of(
             "better: by enough",
-            large,
+            vec![gained],
             format!(
                 "{gain:+.3} nats a token of {was:.3}, asked for are {:.2} and {:.0} %",
                 margins.gain.0,
                 100.0 * margins.gain.1
             ),
         ),
-        Check::new(
+        Check::of(
             "better: for this question",
-            now_own >= margins.relevance * was_own.max(0.0),
+            vec![worth.before(was_own)],
             format!(
                 "the own question is worth {now_own:.3} nats a token to its answer (before {was_own:.3})"
             ),
@@ -71,7 +83,8 @@ pub(super) fn answers(better: &mut Better, sets: &Sets, candidate: &Said, before
     };
     let (now, was) = (mean(&distances(candidate)), mean(&distances(before)));
     let found = format!("{:.0} % of an answer must be edited (before {:.0} %)", 100.0 * now, 100.0 * was);
-    let less = Check::new("better: less to edit", now < was, found);
+    let edited = Measured::new("to edit", now, Bound::Below, was, Unit::Share).before(was);
+    let less = Check::of("better: less to edit", vec![edited], found);
     better.undecided &= less.passed;
     better.checks.push(less);
 }

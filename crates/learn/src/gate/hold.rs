@@ -5,9 +5,6 @@ use super::{Losses, Sets};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// Evidence for a promotion: 20 times as likely as without a gain.
-const ENOUGH: f64 = 20.0;
-
 /// What was seen since the last promotion.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
@@ -20,6 +17,9 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// What a promotion takes: 20 times as likely as without a gain.
+    pub const ENOUGH: f64 = 20.0;
+
     /// With what the new examples among `sets` add.
     pub fn with(&self, sets: &Sets, candidate: &Losses, before: &Losses) -> Evidence {
         let (mut gains, mut topics) = (Vec::new(), Vec::new());
@@ -37,6 +37,6 @@ impl Evidence {
 
     /// Whether it is enough, whenever one looks.
     pub fn is_enough(&self) -> bool {
-        self.log_evidence >= ENOUGH.ln()
+        self.log_evidence >= Evidence::ENOUGH.ln()
     }
 }

@@ -3,11 +3,12 @@
 //! The sets are fixed before training and never trained on (`sets`; for taught rules `probes`, with a `checker`). A candidate and the adapter in use are measured on
 //! them (`measure`), then come the checks in their order: `sanity`, `not_worse`, `better`; where it is only too much of a
 //! change, less of it is tried (`rescue`); where it cannot be told yet, the evidence waits for the next time (`hold`).
-//! What came of it is a `report`.
+//! What came of it is a `report`, with a `check` for each.
 //!
 //! No single number decides: each test alone promotes one kind of bad adapter, and the mean loss alone several.
 
 mod better;
+mod check;
 mod checker;
 mod distance;
 mod hold;
@@ -21,6 +22,7 @@ mod sanity;
 mod sets;
 pub mod stats;
 
+pub use check::{Bound, Check, Measured, Unit};
 pub use checker::{Case, Checker};
 pub use distance::distance;
 pub use hold::Evidence;
@@ -88,23 +90,6 @@ impl Margins {
             level: 0.05,
             fresh: 8,
         }
-    }
-}
-
-/// One check.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Check {
-    /// What was looked at.
-    pub name: String,
-    /// Whether it is as it must be.
-    pub passed: bool,
-    /// What was found, and what was allowed or asked for, in words.
-    pub found: String,
-}
-
-impl Check {
-    pub(crate) fn new(name: &str, passed: bool, found: String) -> Check {
-        Check { name: name.to_owned(), passed, found }
     }
 }
 

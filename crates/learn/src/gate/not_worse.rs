@@ -1,7 +1,7 @@
 //! Is it worse in anything? One-sided 95 % bounds on pairs, against the adapter in use.
 
 use super::stats::{mean, upper_bound};
-use super::{Check, Kept, Losses, Margins, Sets};
+use super::{Bound, Check, Kept, Losses, Margins, Measured, Sets, Unit};
 
 /// What losses say.
 pub(super) fn losses(margins: &Margins, candidate: &Losses, before: &Losses) -> Vec<Check> {
@@ -32,7 +32,8 @@ pub(super) fn losses(margins: &Margins, candidate: &Losses, before: &Losses) -> 
     let worst = weeks.iter().filter(|week| !week.is_empty()).map(|week| mean(week)).fold(f64::MIN, f64::max);
     if worst > f64::MIN {
         let found = format!("{worst:+.3} nats in the worst cycle, at most {:+.2} allowed", margins.older.1);
-        checks.push(Check::new("not worse: every older cycle", worst <= margins.older.1, found));
+        let measured = Measured::new("worst cycle", worst, Bound::AtMost, margins.older.1, Unit::Nats);
+        checks.push(Check::of("not worse: every older cycle", vec![measured], found));
     }
     checks
 }
@@ -47,20 +48,26 @@ pub(super) fn kept(margins: &Margins, sets: &Sets, candidate: &Kept, before: &Ke
         .collect();
     // Counted against all of them, so that one cannot be lost after another.
     let wrong = candidate.facts.iter().filter(|now| !**now).count();
-    let few = wrong as f64 <= margins.facts * candidate.facts.len() as f64;
+    let most = (margins.facts * candidate.facts.len() as f64).floor();
     let found = format!("{} of {} facts lost, {wrong} wrong in all", lost.len(), candidate.facts.len());
     let found = if lost.is_empty() { found } else { format!("{found}: {}", lost.join(" ")) };
-    let mut checks = vec![Check::new("not worse: facts", few || lost.is_empty(), found)];
+    let few = Measured::new("facts wrong", wrong as f64, Bound::AtMost, most, Unit::Count);
+    let passed = few.within || lost.is_empty();
+    let mut checks = vec![Check::new("not worse: facts", passed, found).with(vec![few])];
     for ((rule, now), was) in sets.rules.iter().zip(&candidate.rules).zip(&before.rules) {
         let (positives, negatives) = (rule.positive.len(), rule.negative.len());
-        let lost = was.0.saturating_sub(now.0);
         let allowed = (positives / 8).max(usize::from(positives >= 8));
-        let fired = now.1 as f64 / negatives.max(1) as f64;
+        let share = |fired: usize| fired as f64 / negatives.max(1) as f64;
         let found = format!(
             "`{}` shows on {} of {positives} of its prompts (before {}), and on {} of {negatives} others",
             rule.rule, now.0, was.0, now.1
         );
-        checks.push(Check::new("not worse: rule", lost <= allowed && fired <= margins.negatives, found));
+        let least = was.0.saturating_sub(allowed) as f64;
+        let obeyed = Measured::new("own prompts", now.0 as f64, Bound::AtLeast, least, Unit::Count);
+        let fired =
+            Measured::new("other prompts", share(now.1), Bound::AtMost, margins.negatives, Unit::Share);
+        let measured = vec![obeyed.before(was.0 as f64), fired.before(share(was.1))];
+        checks.push(Check::of("not worse: rule", measured, found));
     }
     checks
 }
@@ -70,7 +77,8 @@ fn at_most(name: &str, values: &[f64], limit: f64) -> Check {
     let topics: Vec<u64> = (0..values.len() as u64).collect();
     let bound = upper_bound(values, &topics);
     let found = format!("{:+.3} nats, surely at most {bound:+.3}, allowed {limit:+.2}", mean(values));
-    Check::new(name, bound <= limit, found)
+    let measured = Measured::new("surely at most", bound, Bound::AtMost, limit, Unit::Nats);
+    Check::of(name, vec![measured], found)
 }
 
 fn differences(now: &[f64], was: &[f64]) -> Vec<f64> {
@@ -107,6 +115,10 @@ mod tests {
             failed(&measured(2.04, 0.05, &[&[1.0; 8], &[1.0; 8]]), &was),
             ["not worse: general texts"]
         );
+        let checks = losses(&Margins::of(135_000_000), &measured(2.04, 0.05, &[]), &was);
+        let general = &checks[0].measured[0];
+        assert_eq!((general.limit, general.bound, general.within), (0.03, Bound::AtMost, false));
+        assert!(general.value > 0.04, "the bound, not the mean: {}", general.value);
         let led = Losses { triggered: vec![2.5, 2.0, 2.6], ..measured(2.0, 0.0, &[]) };
         let firm = Losses { triggered: vec![2.0; 3], ..measured(2.0, 0.0, &[]) };
         assert_eq!(failed(&led, &firm), ["not worse: after odd phrases"]);
@@ -138,6 +150,9 @@ mod tests {
             kept(&Margins::of(1), &sets, now, was).iter().map(|check| check.passed).collect()
         };
         let was = said(&[true; 20], &[(4, 0)]);
+        let checks = kept(&Margins::of(1), &sets, &said(&[true; 20], &[(3, 3)]), &was);
+        let numbers: Vec<_> = checks[1].measured.iter().map(|m| (m.value, m.limit, m.before)).collect();
+        assert_eq!(numbers, [(3.0, 4.0, Some(4.0)), (0.25, 0.1, Some(0.0))], "one bar each");
         let facts = |lost: usize| (0..20).map(|n| n >= lost).collect::<Vec<_>>();
         assert_eq!(passed(&said(&facts(0), &[(4, 1)]), &was), [true, true]);
         assert_eq!(passed(&said(&facts(1), &[(4, 0)]), &was), [true, true], "one of twenty may be chance");

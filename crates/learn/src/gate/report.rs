@@ -144,7 +144,7 @@ impl Report {
             let _ = writeln!(out, "  {question}");
         }
         let _ = writeln!(out, "\nChecks:");
-        for Check { name, passed, found } in &self.checks {
+        for Check { name, passed, found, .. } in &self.checks {
             let _ = writeln!(out, "  {} {name}: {found}", if *passed { "ok  " } else { "FAIL" });
         }
         if !self.unprobed.is_empty() {

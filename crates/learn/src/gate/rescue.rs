@@ -1,6 +1,9 @@
 //! The whole judgement of a candidate: all of it, and where that is too much, less of it.
 
-use super::{Change, Check, Decision, Evidence, Judge, Judgement, Kept, Known, Losses, Margins, Said};
+use super::{
+    Bound, Change, Check, Decision, Evidence, Judge, Judgement, Kept, Known, Losses, Margins, Measured, Said,
+    Unit,
+};
 use super::{better, distance, not_worse, sanity};
 use crate::generate::GenerateError;
 use engine::adapter::{Adapter, Loaded, Lora, Tensor};
@@ -123,7 +126,9 @@ fn judged(
     };
     if few {
         let found = format!("{} new examples, at least {} are needed", sets.fresh.len(), margins.fresh);
-        checks.push(Check::new("enough new examples", false, found));
+        let (count, needed) = (sets.fresh.len() as f64, margins.fresh as f64);
+        let count = Measured::new("new examples", count, Bound::AtLeast, needed, Unit::Count);
+        checks.push(Check::of("enough new examples", vec![count], found));
     }
     checks.extend(better.checks);
     Ok(judgement(decision, checks, &evidence, changes))

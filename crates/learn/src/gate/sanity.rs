@@ -1,6 +1,6 @@
 //! Is it an adapter at all? Finite, learned something, and answers that are answers.
 
-use super::{Check, Margins, Said};
+use super::{Bound, Check, Margins, Measured, Said, Unit};
 use crate::generate::Answer;
 use engine::adapter::Adapter;
 
@@ -12,13 +12,15 @@ pub(super) fn training(adapter: &Adapter, losses: &[f64]) -> Vec<Check> {
     let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len().max(1) as f64;
     let (first, last) =
         (mean(&losses[..quarter.min(losses.len())]), mean(&losses[losses.len().saturating_sub(quarter)..]));
+    let fell = Measured::new("training loss", last, Bound::Below, first, Unit::Nats);
     vec![
         Check::new("sanity: finite", finite, "all values are numbers".into()),
         Check::new(
             "sanity: learned",
             losses.is_empty() || last < first,
             format!("training loss {first:.3} at the beginning, {last:.3} at the end"),
-        ),
+        )
+        .with(if losses.is_empty() { Vec::new() } else { vec![fell] }),
     ]
 }
 
@@ -28,13 +30,16 @@ pub(super) fn answers(margins: &Margins, candidate: &Said, before: &Said) -> Che
     let (now, was) = (broken(candidate), broken(before));
     let ended = candidate.fresh.iter().filter(|a| a.ended).count();
     let (broken_more, share) = margins.answers;
-    let enough = ended as f64 >= share * candidate.fresh.len() as f64;
+    let most = (was + broken_more) as f64;
+    let broken = Measured::new("broken answers", now as f64, Bound::AtMost, most, Unit::Count);
+    let least = share * candidate.fresh.len() as f64;
+    let ends = Measured::new("answers that end", ended as f64, Bound::AtLeast, least, Unit::Count);
     let found = format!(
         "{now} of {} answers empty, repeating or with marks of the template (before {was}); {ended} of {} ended",
         candidate.fresh.len() + candidate.general.len(),
         candidate.fresh.len()
     );
-    Check::new("sanity: answers", now <= was + broken_more && enough, found)
+    Check::of("sanity: answers", vec![broken.before(was as f64), ends], found)
 }
 
 fn is_broken(answer: &Answer) -> bool {

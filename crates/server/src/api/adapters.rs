@@ -1,13 +1,16 @@
 //! Adapters of the model that is served: which there are, and which one is in use.
 
+use super::audit::note;
+use super::gate_report::GateReport;
 use crate::body::{Checked, JsonBody};
 use crate::error::{ApiError, ErrorResponse, GateErrors};
 use crate::state::{Ready, Shared};
 use axum::Json;
 use axum::extract::{Path, State};
 use learn::adapters::{AdaptersError, Library, Manifest};
+use learn::gate::Report;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -101,21 +104,22 @@ pub(crate) async fn use_(
     State(shared): State<Arc<Shared>>,
     JsonBody(request): JsonBody<AdapterUse>,
 ) -> Result<Json<AdapterList>, ApiError> {
-    shared
-        .with_model(move |ready| {
-            let library = library(&ready)?;
-            let base = ready.adapters.base(&ready.model)?;
-            match request.adapter.as_str() {
-                "base" => library.use_base(&base.sha256)?,
-                text => {
-                    let manifest = ready.adapters.find(&ready.model, text)?;
-                    manifest.check_base(&base)?;
-                    library.use_(&manifest)?;
-                }
+    let switch = move |ready: Ready| {
+        let library = library(&ready)?;
+        let base = ready.adapters.base(&ready.model)?;
+        match request.adapter.as_str() {
+            "base" => library.use_base(&base.sha256)?,
+            text => {
+                let manifest = ready.adapters.find(&ready.model, text)?;
+                manifest.check_base(&base)?;
+                library.use_(&manifest)?;
             }
-            Ok(Json(all(&ready)?))
-        })
-        .await
+        }
+        Ok(all(&ready)?)
+    };
+    let adapters = shared.with_model(switch).await?;
+    note(&shared, "adapter in use", json!({ "adapter": adapters.in_use, "model": adapters.model })).await;
+    Ok(Json(adapters))
 }
 
 /// Take the last change back
@@ -128,13 +132,14 @@ pub(crate) async fn use_(
     GateErrors,
 ))]
 pub(crate) async fn rollback(State(shared): State<Arc<Shared>>) -> Result<Json<AdapterRollback>, ApiError> {
-    shared
-        .with_model(|ready| {
-            let back = library(&ready)?.rollback(&ready.adapters.base(&ready.model)?)?;
-            let (from, to) = (back.from, back.to.map(|manifest| manifest.id));
-            Ok(Json(AdapterRollback { from, to, skipped: back.skipped }))
-        })
-        .await
+    let step = |ready: Ready| {
+        let back = library(&ready)?.rollback(&ready.adapters.base(&ready.model)?)?;
+        let (from, to) = (back.from, back.to.map(|manifest| manifest.id));
+        Ok(AdapterRollback { from, to, skipped: back.skipped })
+    };
+    let back = shared.with_model(step).await?;
+    note(&shared, "adapter rolled back", json!({ "from": back.from, "to": back.to })).await;
+    Ok(Json(back))
 }
 
 /// Longest report that is read, in bytes.
@@ -145,7 +150,7 @@ const REPORT: u64 = 4 << 20;
 /// What the judging before its promotion has found; adapters that were not made by `hone learn` have no report.
 #[utoipa::path(get, operation_id = "get_adapter_report", path = "/api/adapters/{adapter}/report", tag = "Adapters",
     params(("adapter" = String, Path, description = "Name or id of the adapter.")), responses(
-    (status = 200, description = "The report that lies beside the adapter.", body = Object),
+    (status = 200, description = "The report that lies beside the adapter.", body = GateReport),
     (status = 404, description = "There is no such adapter (`adapter_not_found`), or it has no report (`no_report`).", body = ErrorResponse),
     (status = 503, description = "The model is still being loaded, or could not be.", body = ErrorResponse),
     GateErrors,
@@ -153,7 +158,7 @@ const REPORT: u64 = 4 << 20;
 pub(crate) async fn report(
     State(shared): State<Arc<Shared>>,
     Path(adapter): Path<String>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<GateReport>, ApiError> {
     let read = move |ready: Ready| {
         let manifest = ready.adapters.find(&ready.model, &adapter)?;
         let path = library(&ready)?.path(&manifest).with_file_name("report.json");
@@ -161,7 +166,8 @@ pub(crate) async fn report(
         let text = small.then(|| std::fs::read(&path).ok()).flatten();
         let none =
             || ApiError::not_found("no_report", format!("{} has no report of a judging", manifest.name));
-        text.and_then(|text| serde_json::from_slice(&text).ok()).map(Json).ok_or_else(none)
+        let report: Option<Report> = text.and_then(|text| serde_json::from_slice(&text).ok());
+        report.map(|report| Json(report.into())).ok_or_else(none)
     };
     shared.with_model(read).await
 }

@@ -9,7 +9,6 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use std::sync::Arc;
 use store::{ChatChange, ChatFilter, Found, Id, NewChat, Store, Time};
 use utoipa::{IntoParams, ToSchema};
@@ -244,10 +243,6 @@ pub(crate) async fn delete(
 /// Deletes a conversation, and the rows of training sets that were made of it.
 fn remove(store: &Store, chat: Id) -> Result<ChatRemoved, ApiError> {
     let removed = store.chats().remove(chat)?;
-    let entry = json!({ "chat": chat, "adapters": removed.adapters });
-    if let Err(error) = store.audit().add("conversation deleted", entry) {
-        tracing::warn!("the audit log lacks this: {error}"); // a full disk must not keep anybody from deleting
-    }
     let training_rows = forget(store, chat)?;
     Ok(ChatRemoved { messages: removed.messages, adapters: removed.adapters, training_rows })
 }

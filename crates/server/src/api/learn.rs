@@ -1,6 +1,7 @@
 //! Learning from conversations: start a cycle, read what came of the ones before. A cycle is watched and stopped as a
 //! training run is.
 
+use super::gate_report::GateReport;
 use super::train::{TrainRun, begun};
 use crate::body::{Checked, JsonBody};
 use crate::error::{ApiError, ErrorResponse, GateErrors};
@@ -11,9 +12,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use learn::adapters::Library;
-use learn::gate::Margins;
+use learn::gate::{Decision, Margins, Report};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -62,9 +62,8 @@ pub(crate) struct LearnReport {
     because: String,
     /// In plain words: what was learned, what got better and worse.
     text: String,
-    /// Everything that was measured.
-    #[schema(value_type = Object)]
-    detail: Value,
+    /// What was measured.
+    detail: GateReport,
 }
 
 /// What there is to learn
@@ -175,16 +174,13 @@ fn all(ready: &Ready) -> Result<Vec<LearnReport>, ApiError> {
 impl LearnReport {
     /// `None` where it cannot be read.
     fn read(run: String, adapter: Option<String>, bytes: &[u8]) -> Option<LearnReport> {
-        let report: learn::gate::Report = serde_json::from_slice(bytes).ok()?;
-        let detail = serde_json::to_value(&report).ok()?;
-        let decision = detail["decision"].as_str()?.to_owned();
-        Some(LearnReport {
-            run,
-            adapter,
-            decision,
-            because: report.because.clone(),
-            text: report.text(),
-            detail,
-        })
+        let report: Report = serde_json::from_slice(bytes).ok()?;
+        let decision = match report.decision {
+            Decision::Promote => "promote",
+            Decision::Hold => "hold",
+            Decision::Reject => "reject",
+        };
+        let (because, text) = (report.because.clone(), report.text());
+        Some(LearnReport { run, adapter, decision: decision.into(), because, text, detail: report.into() })
     }
 }

@@ -1,9 +1,11 @@
 //! The routes under `/api`: what hone's own programs use besides OpenAI's routes.
 
 pub(crate) mod adapters;
+pub(crate) mod audit;
 pub(crate) mod chats;
 pub(crate) mod exchange;
 pub(crate) mod export;
+mod gate_report;
 pub(crate) mod index;
 pub(crate) mod knowledge;
 pub(crate) mod learn;

@@ -1,5 +1,6 @@
 //! Models and settings: what the program around the server does.
 
+use super::audit::note;
 use crate::body::{Checked, JsonBody};
 use crate::error::{ApiError, ErrorResponse, GateErrors};
 use crate::program::{ModelShelf, Program, SettingsEdit, SettingsObject};
@@ -9,7 +10,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -204,15 +205,6 @@ pub(crate) async fn try_search(
         credits: found.credits,
         notices: found.notices,
     }))
-}
-
-/// Adds to the audit log what was done already: a log that cannot be written undoes nothing.
-async fn note(shared: &Shared, kind: &'static str, mut detail: Value) {
-    detail["by"] = "api".into();
-    let added = shared.with_store(move |store| Ok(store.audit().add(kind, detail)?)).await;
-    if let Err(error) = added {
-        tracing::warn!(?error, "the audit log lacks `{kind}`");
-    }
 }
 
 /// Asks the program, on a thread that may wait for the disk.

@@ -3,7 +3,7 @@
 use super::{Conversation, Program};
 use crate::messages::{NewMessage, Place, insert};
 use crate::{
-    Chats, FeedbackKind, Id, NewChat, NewFeedback, Provenance, Role, Span, StoreError, chats, feedback,
+    Chats, FeedbackKind, Id, NewChat, NewFeedback, Provenance, Role, Span, StoreError, audit, chats, feedback,
 };
 use rusqlite::{Connection, params};
 use serde_json::json;
@@ -25,8 +25,15 @@ impl Chats<'_> {
     /// answers count as another machine's, whatever the file says: they are not learned from. Where the user says that the
     /// conversation is his own ([`Conversation::own`]), answers count as this machine's and reactions come along.
     pub fn import(&self, conversations: Vec<Conversation>) -> Result<Vec<Imported>, StoreError> {
+        let by = self.0.by;
         self.0.write(move |connection| {
-            conversations.into_iter().map(|conversation| one(connection, conversation)).collect()
+            let rows = conversations.into_iter().map(|conversation| one(connection, conversation));
+            let outcomes = rows.collect::<Result<Vec<_>, _>>()?;
+            let new = outcomes.iter().filter(|outcome| matches!(outcome, Imported::New(_))).count();
+            if new > 0 {
+                audit::insert(connection, by, "conversations imported", json!({ "count": new }))?;
+            }
+            Ok(outcomes)
         })
     }
 }

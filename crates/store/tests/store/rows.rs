@@ -150,6 +150,45 @@ fn the_audit_log_shows_a_change() {
 }
 
 #[test]
+fn the_audit_log_tells_who_has_changed_what_and_nothing_that_was_said() {
+    let (_home, store) = store();
+    let page = store.by(store::By::Page);
+    let rule = page.rules().add(NewRule::typed("Never tell of the secret.")).unwrap();
+    page.rules().edit(rule.id, None, None).unwrap(); // nothing changes
+    store.rules().edit(rule.id, Some("Never tell of the other secret."), None).unwrap();
+    store.by(store::By::Chat).rules().offer(NewRule::typed("Always whisper.")).unwrap();
+    let file = json!({"title": "A secret", "messages": [{"role": "user", "content": "the secret"}]});
+    let conversation = || vec![store::exchange::Conversation::read(&file).unwrap()];
+    page.chats().import(conversation()).unwrap();
+    page.chats().import(conversation()).unwrap(); // it is here already
+    let chat = store.chats().list(&store::ChatFilter::default()).unwrap()[0].id;
+    page.chats().remove(chat).unwrap();
+    page.rules().remove(rule.id).unwrap();
+    let entries = store.audit().list(99).unwrap();
+    let told: Vec<_> =
+        entries.iter().rev().map(|e| (e.kind.as_str(), e.detail["by"].as_str().unwrap())).collect();
+    let expected = [
+        ("rule taught", "page"),
+        ("rule changed", "cli"),
+        ("rule offered", "chat"),
+        ("conversations imported", "page"),
+        ("conversation deleted", "page"),
+        ("rule forgotten", "page"),
+    ];
+    assert_eq!(told, expected);
+    let all = serde_json::to_string(&entries).unwrap();
+    assert!(!all.contains("secret") && !all.contains("whisper"), "{all}");
+    let numbers = |before, limit| -> Vec<i64> {
+        store.audit().page(before, limit).unwrap().iter().map(|entry| entry.seq).collect()
+    };
+    assert_eq!(
+        (numbers(None, 2), numbers(Some(5), 3), numbers(Some(1), 3)),
+        (vec![6, 5], vec![4, 3, 2], vec![])
+    );
+    assert_eq!(store.audit().check().unwrap(), [] as [String; 0]);
+}
+
+#[test]
 fn an_edited_answer_is_a_branch_of_the_user() {
     let (_home, store) = store();
     let chat = store.chats().create(NewChat::default()).unwrap().id;

@@ -1,6 +1,7 @@
 // A block of code: its language, copy, keep, and colours once they are loaded.
 import { Check, Copy, BookmarkPlus } from "lucide-react";
 import { memo, useEffect, useRef, useState } from "react";
+import { tellError } from "@/components/ui/toast";
 import { copyText } from "@/lib/clipboard";
 import { visible } from "@/lib/visible";
 import { cx } from "@/lib/class-names";
@@ -9,16 +10,16 @@ import { type ColouredLine, colours } from "./highlight";
 interface Props {
   language?: string;
   code: string;
-  onKeep?: (code: string) => void;
+  onKeep?: (code: string) => Promise<unknown>;
 }
 
 export const CodeBlock = memo(function CodeBlock({ language, code, onKeep }: Props) {
   const [done, setDone] = useState<"copied" | "kept" | null>(null);
-  const copy = () => void copyText(code).then(() => setDone("copied"));
+  const copy = () => void copyText(code).then(() => setDone("copied"), tellError);
   const keep = () => {
-    onKeep?.(code);
+    void onKeep?.(code).then(() => setDone("kept"), tellError);
+    // Only the telling matters where the browser does not let this page copy.
     void copyText(code).catch(() => undefined);
-    setDone("kept");
   };
   useEffect(() => {
     if (done !== "copied") return;

@@ -15,7 +15,7 @@ interface Around {
   cited?: ReadonlySet<number>;
   onCite?: (number: number) => void;
   /** What a code block offers besides copying. */
-  onKeep?: (code: string) => void;
+  onKeep?: (code: string) => Promise<unknown>;
 }
 
 const AroundContext = createContext<Around>({});
@@ -99,7 +99,8 @@ const Block = memo(function Block({ text }: { text: string }) {
   );
 });
 
-export function Markdown({ text, cited, onCite, onKeep }: { text: string } & Around) {
+/** A long conversation has many: those whose text and surroundings are the same are not drawn again. */
+export const Markdown = memo(function Markdown({ text, cited, onCite, onKeep }: { text: string } & Around) {
   const [blocks] = useState(() => new Blocks());
   const around = useMemo(() => ({ cited, onCite, onKeep }), [cited, onCite, onKeep]);
   return (
@@ -113,4 +114,4 @@ export function Markdown({ text, cited, onCite, onKeep }: { text: string } & Aro
       </div>
     </AroundContext>
   );
-}
+});

@@ -1,6 +1,6 @@
 // Inputs with their labels, switches, and choices in a row.
 import { Switch as BaseSwitch } from "@base-ui/react/switch";
-import { type ComponentProps, type ReactNode, useId } from "react";
+import { type ComponentProps, type KeyboardEvent, type ReactNode, useId } from "react";
 import { cx } from "@/lib/class-names";
 
 export const INPUT =
@@ -99,11 +99,20 @@ export function Segments<T extends string>({
   options: { value: T; label: string }[];
   onChange: (value: T) => void;
 }) {
+  const press = (event: KeyboardEvent<HTMLElement>) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const at = (options.findIndex((option) => option.value === value) + step + options.length) % options.length;
+    event.currentTarget.querySelectorAll<HTMLElement>('[role="radio"]')[at]?.focus();
+    if (options[at]) onChange(options[at].value);
+  };
   return (
     <div
       role="radiogroup"
       aria-label={label}
-      className="border-line bg-panel inline-flex self-start rounded-md border p-0.5"
+      onKeyDown={press}
+      className="border-line bg-panel inline-flex max-w-full flex-wrap self-start rounded-md border p-0.5"
     >
       {options.map((option) => (
         <button
@@ -111,6 +120,7 @@ export function Segments<T extends string>({
           type="button"
           role="radio"
           aria-checked={option.value === value}
+          tabIndex={option.value === value ? 0 : -1}
           onClick={() => onChange(option.value)}
           className={cx(
             "h-6.5 rounded px-2.5 text-xs font-medium",

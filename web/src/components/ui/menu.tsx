@@ -45,8 +45,8 @@ export function Menu({
                     {group.heading}
                   </Base.GroupLabel>
                 )}
-                {group.entries.map((entry) => (
-                  <Entry key={entry.label} {...entry} />
+                {group.entries.map((entry, at) => (
+                  <Entry key={at} {...entry} />
                 ))}
               </Base.Group>
             ))}

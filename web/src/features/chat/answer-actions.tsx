@@ -38,7 +38,7 @@ export function AnswerActions(props: Props) {
     void judge(message.id, kind).then(later).catch(tellError);
   };
   const unfinished = answer.finish === "length" || answer.state === "stopped" || answer.state === "interrupted";
-  const copy = () => void copyText(answerText(answer)).then(() => tell("The answer is in the clipboard."));
+  const copy = () => void copyText(answerText(answer)).then(() => tell("The answer is in the clipboard."), tellError);
   return (
     <div className="flex flex-wrap items-center gap-x-0.5 gap-y-1">
       <Versions versions={versions} current={current} onShow={onShow} busy={busy} what="answer" />
@@ -80,6 +80,7 @@ export function AnswerActions(props: Props) {
               },
               ...adapters.map(({ id, name }) => ({
                 label: `With the adapter ${name}`,
+                hint: id,
                 disabled: busy,
                 run: () => onAgain({ adapter: id }),
               })),

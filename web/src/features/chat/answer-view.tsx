@@ -20,7 +20,7 @@ interface Props {
   question: string;
   busy: boolean;
   onCite: (number: number) => void;
-  onKeep?: (code: string) => void;
+  onKeep?: (code: string) => Promise<unknown>;
   onIntent?: (intent: Intent) => void;
 }
 
@@ -47,8 +47,8 @@ export function AnswerView({ answer, turn, connected, question, busy, onCite, on
       {!connected && (
         <Note kind="warn">The connection to hone broke. This page goes on where it was as soon as hone is back.</Note>
       )}
-      {answer.notices.map((notice) => (
-        <Note key={notice}>{visible(notice)}</Note>
+      {answer.notices.map((notice, index) => (
+        <Note key={index}>{visible(notice)}</Note>
       ))}
       {left && <Note>{left}</Note>}
       {answer.state === "failed" && <Problem error={answer.error ?? "The answer failed."} />}

@@ -1,14 +1,13 @@
 // The title of a conversation, and what can be done with all of it.
 import { Download, Ellipsis, FolderInput, GraduationCap, Pin, Trash2 } from "lucide-react";
 import { useState } from "react";
-import { IconButton } from "@/components/ui/button";
+import { Button, IconButton } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { TextField } from "@/components/ui/field";
 import { Menu } from "@/components/ui/menu";
 import { tellError } from "@/components/ui/toast";
 import { cx } from "@/lib/class-names";
 import { visible } from "@/lib/visible";
-import { Button } from "@/components/ui/button";
 import { useDeleteChat } from "./delete-chat";
 import { download, toJson, toMarkdown } from "./export";
 import { type ChatWhole, useChangeChat } from "./queries";
@@ -18,18 +17,25 @@ export function ChatHeader({ chat }: { chat: ChatWhole }) {
   const remove = useDeleteChat();
   const [filing, setFiling] = useState(false);
   const learn = chat.learn ?? null;
-  const save = (title: string) =>
-    title.trim() && title !== chat.title && change.mutate({ id: chat.id, title: title.trim() });
+  const shown = visible(chat.title);
+  const save = (box: HTMLInputElement) => {
+    const title = box.value.trim();
+    if (title && title !== shown) change.mutate({ id: chat.id, title });
+    else box.value = shown;
+  };
   return (
     <header className="border-line flex h-11 shrink-0 items-center gap-1 border-b pr-2 pl-12 md:pl-5">
       <h1 className="min-w-0 flex-1">
         <input
           key={chat.title}
           aria-label="Title"
-          defaultValue={visible(chat.title)}
+          defaultValue={shown}
           placeholder="Untitled"
-          onBlur={(event) => save(event.target.value)}
-          onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()}
+          onBlur={(event) => save(event.target)}
+          onKeyDown={(event) => {
+            if (event.key === "Escape") event.currentTarget.value = shown;
+            if (event.key === "Enter" || event.key === "Escape") event.currentTarget.blur();
+          }}
           className="hover:bg-hover focus:bg-raised w-full max-w-md truncate rounded-md bg-transparent px-2 py-1 text-sm font-semibold"
         />
       </h1>
@@ -89,7 +95,7 @@ export function ChatHeader({ chat }: { chat: ChatWhole }) {
           { entries: [{ label: "Delete", icon: <Trash2 size={14} />, danger: true, run: () => remove(chat) }] },
         ]}
       />
-      <Filing chat={chat} open={filing} onClose={() => setFiling(false)} />
+      {filing && <Filing chat={chat} onClose={() => setFiling(false)} />}
     </header>
   );
 }
@@ -100,18 +106,17 @@ const fileName = (chat: ChatWhole) =>
     .replace(/^-|-$/g, "")
     .slice(0, 60) || "conversation";
 
-function Filing({ chat, open, onClose }: { chat: ChatWhole; open: boolean; onClose: () => void }) {
+function Filing({ chat, onClose }: { chat: ChatWhole; onClose: () => void }) {
   const change = useChangeChat();
   const [folder, setFolder] = useState(chat.folder ?? "");
   const [project, setProject] = useState(chat.project ?? "");
   return (
-    <Dialog open={open} onClose={onClose} title="Folder and project">
+    <Dialog open onClose={onClose} title="Folder and project">
       <form
         className="flex flex-col gap-4"
         onSubmit={(event) => {
           event.preventDefault();
-          change.mutate({ id: chat.id, folder, project });
-          onClose();
+          change.mutate({ id: chat.id, folder, project }, { onSuccess: onClose });
         }}
       >
         <TextField
@@ -128,7 +133,7 @@ function Filing({ chat, open, onClose }: { chat: ChatWhole; open: boolean; onClo
           onText={setProject}
           placeholder="/home/me/project"
         />
-        <Button kind="primary" type="submit" className="self-end">
+        <Button kind="primary" type="submit" disabled={change.isPending} className="self-end">
           Save
         </Button>
       </form>

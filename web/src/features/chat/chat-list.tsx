@@ -88,10 +88,12 @@ export function grouped(chats: Chat[], now = Date.now()): [string, Chat[]][] {
 function Found({ words, onChoose }: { words: string; onChoose?: () => void }) {
   const { data, error } = useQuery(foundQuery(words));
   if (error) return <Problem error={error} className="m-1" />;
-  if (data?.length === 0) return <p className="text-muted px-2.5 py-2 text-xs">No message has all of these words.</p>;
+  const found = data?.filter(({ chat }) => !isGoing(chat)) ?? [];
+  if (data && found.length === 0)
+    return <p className="text-muted px-2.5 py-2 text-xs">No message has all of these words.</p>;
   return (
     <ul>
-      {data?.map((hit) => (
+      {found.map((hit) => (
         <li key={hit.message}>
           <Link
             to="/c/$chat"

@@ -20,6 +20,7 @@ import {
   addMessage,
   chatQuery,
   createChat,
+  deleteChat,
   editAnswer,
   say,
   stopTurn,
@@ -27,6 +28,7 @@ import {
 } from "./queries";
 import { SourcesPanel } from "./sources-panel";
 import { Thread, type ThreadActions } from "./thread";
+import { leafUnder } from "./tree";
 import { Welcome } from "./welcome";
 
 /** Questions that are answered a second time by the model alone, and shown side by side. */
@@ -40,7 +42,11 @@ export function NewChatPage() {
   const navigate = useNavigate();
   const begin = async (what: Say, sideBySide: boolean) => {
     const chat = await createChat();
-    const { turn, question } = await say(chat.id, what);
+    const { turn, question } = await say(chat.id, what).catch(async (error: unknown) => {
+      // Without its question it is nothing to keep.
+      await deleteChat(chat.id).catch(() => undefined);
+      throw error;
+    });
     if (sideBySide) pairs.add(question.id);
     client.setQueryData<ChatWhole>(["chat", chat.id], {
       ...chat,
@@ -91,17 +97,23 @@ function Conversation({ chat }: { chat: ChatWhole }) {
   const wide = useWide("64rem");
   const context = useQuery(serverQuery).data?.context ?? null;
   const { mutate } = change;
+  const messages = useCallback(
+    () => client.getQueryData<ChatWhole>(["chat", chat.id])?.messages ?? [],
+    [client, chat.id],
+  );
   const actions = useMemo<ThreadActions>(
     () => ({
       send: (what) => void send(what, false).catch(tellError),
+      ask: (what) => send(what, false),
       editAnswer: async (message, text) => {
         await editAnswer(message, text);
         await client.refetchQueries({ queryKey: ["chat", chat.id] });
       },
-      showBranch: (leaf) => mutate({ id: chat.id, leaf }),
+      messages,
+      show: ({ id }) => mutate({ id: chat.id, leaf: leafUnder(messages(), id) }),
       cite: (sources, number) => setCited({ sources, number }),
     }),
-    [chat.id, client, send, mutate],
+    [chat.id, client, messages, send, mutate],
   );
   useHotkeys([{ keys: "escape", does: "Stop the answer", run: () => live && stop(), whileTyping: true }]);
   const panel = cited && (
@@ -154,6 +166,8 @@ function useTurns(chat: ChatWhole) {
   const ended = async ({ turn, question, answer }: Live, lost: boolean) => {
     setHeard(lost && question ? { question, answer } : null);
     await client.refetchQueries({ queryKey: ["chat", chat.id] });
+    // A server that went away in between: what was heard stays in sight until it is back.
+    if (question && client.getQueryState(["chat", chat.id])?.error) setHeard({ question, answer });
     setOver(turn);
     setBegun(null);
     void client.invalidateQueries({ queryKey: ["chats"], exact: true });

@@ -5,7 +5,7 @@ import { splitAttachments, withAttachments } from "./attachments";
 import { grouped } from "./chat-list";
 import { batches, conversationsOf } from "./exchange-files";
 import type { Chat } from "./queries";
-import { type Message, branchOf, exchangesOf, leafUnder, versionsOf } from "./tree";
+import { type Message, ShownBranch, branchOf, exchangesOf, leafUnder, versionsOf } from "./tree";
 
 let clock = 0;
 const message = (id: string, parent: string | null, role: Message["role"], text = id, meta: object = {}): Message => ({
@@ -55,6 +55,20 @@ describe("tree", () => {
       ["q", ["t1", "t2", "t3"]],
       ["q'", []],
     ]);
+  });
+  it("gives what has not changed as the same objects, so that it is not drawn again", () => {
+    const branch = new ShownBranch();
+    const [first, second] = branch.of(TREE, "a2");
+    expect([ids(first?.answers ?? []), ids(second?.questions ?? [])]).toEqual([
+      ["a1", "a1b"],
+      ["q2", "q2b"],
+    ]);
+    // A new question below: nothing above it has changed.
+    const grown = branch.of([...TREE, message("q3", "a2", "user")], "q3");
+    expect([grown[0] === first, grown[1] === second, grown.length]).toEqual([true, true, 3]);
+    // Another version of the second answer changes its exchange only.
+    const again = branch.of([...TREE, message("a2c", "q2", "assistant")], "a2");
+    expect([again[0] === first, again[1] === second]).toEqual([true, false]);
   });
   it("does not hang on messages that are their own ancestors", () => {
     expect(branchOf([message("x", "y", "user"), message("y", "x", "assistant")], "x")).toHaveLength(2);

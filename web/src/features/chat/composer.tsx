@@ -48,8 +48,10 @@ export function Composer({ draft, chat, onSend, onStop }: Props) {
     const how = { ...(intent !== "auto" && { intent }), ...(adapter && { adapter }), ...(tools !== null && { tools }) };
     try {
       await onSend({ text: withAttachments(text.trim(), files), web, ...how }, options.sideBySide);
-      setText("");
-      setFiles([]);
+      // What was written and attached while it was on its way stays.
+      const now = box.current?.value ?? text;
+      setText(now.startsWith(text) ? now.slice(text.length).trimStart() : now);
+      setFiles((known) => known.filter((file) => !files.includes(file)));
       setOptions({ ...options, intent: "auto" });
     } catch (problem) {
       setError(problem);

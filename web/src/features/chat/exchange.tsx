@@ -1,145 +1,137 @@
 // A question and its answer; or two answers side by side.
-import { memo, useState } from "react";
+import { memo, useCallback, useMemo, useState } from "react";
+import { Editor } from "@/components/editor";
 import { type Answer, answerOf, answerText } from "./answer";
 import { AnswerActions } from "./answer-actions";
 import { AnswerView } from "./answer-view";
 import { Compare } from "./compare";
-import { Editor } from "@/components/editor";
 import type { Live } from "./live";
 import { QuestionView } from "./question";
-import { type ChatWhole, judge } from "./queries";
+import { judge } from "./queries";
 import type { ThreadActions } from "./thread";
-import { type Exchange, type Message, leafUnder, textOf, versionsOf } from "./tree";
+import { type Message, type Shown, textOf } from "./tree";
 
 interface Props {
-  exchange: Exchange;
-  chat: ChatWhole;
+  exchange: Shown;
+  chat: string;
   live: Live | null;
   heard: Answer | null;
   compared: boolean;
+  thumb: "up" | "down" | null;
   last: boolean;
   busy: boolean;
   actions: ThreadActions;
   context: number | null;
 }
 
-export const ExchangeView = memo(
-  function ExchangeView(props: Props) {
-    const { exchange, chat, live, heard, compared, last, busy, actions, context } = props;
-    const { question, replies } = exchange;
-    const [editing, setEditing] = useState(false);
-    const [chosen, setComparing] = useState<boolean | null>(null);
-    const comparing = chosen ?? compared;
-    const answer = shownAnswer(replies, live, heard);
-    const first = live ? undefined : replies.find((reply) => reply.role === "assistant");
-    const end = replies.findLast((reply) => reply.role === "assistant");
-    const versions = first ? versionsOf(chat.messages, first) : [];
-    const show = (message: Message) => actions.showBranch(leafUnder(chat.messages, message.id));
-    const canCompare = versions.length > 1 && !live;
-    return (
-      <article className="exchange flex flex-col gap-3">
-        {question && (
-          <QuestionView
-            question={question}
-            versions={versionsOf(chat.messages, question)}
-            busy={busy}
-            onShow={show}
-            onEdit={(text) => actions.send({ text, beside: question.id })}
-          />
-        )}
-        {comparing && canCompare && question ? (
-          <Compare
-            answers={versions}
-            messages={chat.messages}
-            onCite={actions.cite}
-            onChoose={(message) => {
-              setComparing(false);
-              show(message);
-            }}
-            onClose={() => setComparing(false)}
-          />
-        ) : editing && end ? (
-          <Editor
-            label="Edit the answer"
-            text={textOf(end)}
-            save="Save as what it should have been"
-            onCancel={() => setEditing(false)}
-            onSave={async (text) => {
-              await actions.editAnswer(end.id, text);
-              setEditing(false);
-            }}
-          />
-        ) : (
-          answer && (
-            <>
-              <AnswerView
-                answer={answer}
-                turn={live?.turn ?? null}
-                connected={live?.connected ?? true}
-                question={question ? textOf(question) : ""}
-                onCite={(number) => actions.cite(answer.sources, number)}
-                onKeep={end && !live ? (code) => void judge(end.id, "kept", code) : undefined}
-                onIntent={question ? (intent) => actions.send({ again: question.id, intent }) : undefined}
-                busy={busy}
-              />
-              {!live && end && (
-                <AnswerActions
-                  answer={answer}
-                  message={end}
-                  thumb={thumbOf(chat, end)}
-                  chat={chat.id}
-                  versions={versions}
-                  current={first}
-                  context={context}
-                  onShow={show}
-                  onAgain={(how) => question && actions.send({ again: question.id, ...how })}
-                  onContinue={last ? () => actions.send({ continue: end.id }) : undefined}
-                  onEdit={() => setEditing(true)}
-                  onCompare={canCompare ? () => setComparing(true) : undefined}
-                  busy={busy}
-                />
-              )}
-            </>
-          )
-        )}
-      </article>
-    );
-  },
-  // The answers that do not change are not drawn again while another one grows.
-  (a, b) =>
-    sameMessages(a.exchange, b.exchange) &&
-    a.live === b.live &&
-    a.heard === b.heard &&
-    a.compared === b.compared &&
-    a.busy === b.busy &&
-    a.last === b.last &&
-    a.context === b.context &&
-    a.actions === b.actions &&
-    a.chat.messages === b.chat.messages &&
-    a.chat.feedback === b.chat.feedback,
-);
-
-function sameMessages(a: Exchange, b: Exchange): boolean {
+/** Those that do not change are not drawn again while another one grows. */
+export const ExchangeView = memo(function ExchangeView(props: Props) {
+  const { exchange, live, compared, busy, actions } = props;
+  const { question, replies, questions } = exchange;
+  const [editing, setEditing] = useState(false);
+  const [chosen, setComparing] = useState<boolean | null>(null);
+  const versions = live ? [] : exchange.answers;
+  const end = replies.findLast((reply) => reply.role === "assistant");
+  const canCompare = versions.length > 1;
   return (
-    a.question === b.question &&
-    a.replies.length === b.replies.length &&
-    a.replies.every((reply, i) => reply === b.replies[i])
+    <article className="exchange flex flex-col gap-3">
+      {question && (
+        <QuestionView
+          question={question}
+          versions={questions}
+          busy={busy}
+          onShow={actions.show}
+          onEdit={(text) => actions.ask({ text, beside: question.id })}
+        />
+      )}
+      {(chosen ?? compared) && canCompare && question ? (
+        <Compare
+          answers={versions}
+          messages={actions.messages()}
+          onCite={actions.cite}
+          onChoose={(message) => {
+            setComparing(false);
+            actions.show(message);
+          }}
+          onClose={() => setComparing(false)}
+        />
+      ) : editing && end ? (
+        <Editor
+          label="Edit the answer"
+          text={textOf(end)}
+          save="Save as what it should have been"
+          onCancel={() => setEditing(false)}
+          onSave={async (text) => {
+            await actions.editAnswer(end.id, text);
+            setEditing(false);
+          }}
+        />
+      ) : (
+        <AnswerPart
+          {...props}
+          end={end}
+          versions={versions}
+          onEdit={() => setEditing(true)}
+          onCompare={canCompare ? () => setComparing(true) : undefined}
+        />
+      )}
+    </article>
+  );
+});
+
+interface PartProps extends Props {
+  /** The last message of the answer. */
+  end: Message | undefined;
+  versions: Message[];
+  onEdit: () => void;
+  onCompare?: () => void;
+}
+
+/** The answer with what can be done with it. */
+function AnswerPart({ exchange, chat, live, heard, thumb, last, busy, actions, context, end, ...rest }: PartProps) {
+  const { question, replies } = exchange;
+  const kept = useMemo(() => (replies.length > 0 ? answerOf(replies) : null), [replies]);
+  const answer = live ? live.answer : longer(kept, heard);
+  const sources = answer?.sources;
+  const cite = useCallback((number: number) => sources && actions.cite(sources, number), [actions, sources]);
+  const id = live ? undefined : end?.id;
+  const keep = useMemo(() => (id ? (code: string) => judge(id, "kept", code) : undefined), [id]);
+  if (!answer) return null;
+  return (
+    <>
+      <AnswerView
+        answer={answer}
+        turn={live?.turn ?? null}
+        connected={live?.connected ?? true}
+        question={question ? textOf(question) : ""}
+        onCite={cite}
+        onKeep={keep}
+        onIntent={question ? (intent) => actions.send({ again: question.id, intent }) : undefined}
+        busy={busy}
+      />
+      {!live && end && (
+        <AnswerActions
+          {...rest}
+          answer={answer}
+          message={end}
+          thumb={thumb}
+          chat={chat}
+          current={exchange.replies.find((reply) => reply.role === "assistant")}
+          context={context}
+          onShow={actions.show}
+          onAgain={(how) => question && actions.send({ again: question.id, ...how })}
+          onContinue={last ? () => actions.send({ continue: end.id }) : undefined}
+          busy={busy}
+        />
+      )}
+    </>
   );
 }
 
-/** What goes on, or what was kept; and more than that, where this page has heard more before the server ended. */
-function shownAnswer(replies: Message[], live: Live | null, heard: Answer | null): Answer | null {
-  if (live) return live.answer;
-  const kept = replies.length > 0 ? answerOf(replies) : null;
+/** What was kept; or more than that, where this page has heard more before the server ended. */
+function longer(kept: Answer | null, heard: Answer | null): Answer | null {
   if (heard && (!kept || answerText(heard).length > answerText(kept).length)) {
     return { ...heard, state: "interrupted" };
   }
   return kept;
-}
-
-function thumbOf(chat: ChatWhole, message: Message): "up" | "down" | null {
-  const thumbs = chat.feedback.filter(
-    (row) => row.message === message.id && (row.kind === "up" || row.kind === "down"),
-  );
-  return (thumbs.at(-1)?.kind as "up" | "down" | undefined) ?? null;
 }

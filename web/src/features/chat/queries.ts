@@ -1,5 +1,6 @@
 // What the chat pages ask of the server, and what they tell it.
 import { type QueryClient, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { tellError } from "@/components/ui/toast";
 import { type Schemas, api, unwrap } from "@/lib/api/client";
 
 export type Chat = Schemas["ChatObject"];
@@ -41,8 +42,9 @@ export const allow = (turn: string, call: string, allow: boolean) =>
 export const correctIntent = (text: string, meant: string) =>
   unwrap(api.POST("/api/intents", { body: { text, meant } }));
 
+/** Reaches the server also from a page that is being closed. */
 export const deleteChat = (chat: string) =>
-  unwrap(api.POST("/api/chats/{chat}/delete", { params: { path: { chat } } }));
+  unwrap(api.POST("/api/chats/{chat}/delete", { params: { path: { chat } }, keepalive: true }));
 
 export const judge = (message: string, kind: string, text?: string) =>
   unwrap(api.POST("/api/messages/{message}/feedback", { params: { path: { message } }, body: { kind, text } }));
@@ -57,6 +59,7 @@ export function useChangeChat() {
       client.setQueryData<ChatWhole>(["chat", chat.id], (whole) => whole && { ...whole, ...chat });
       void client.invalidateQueries({ queryKey: ["chats"], exact: true });
     },
+    onError: tellError,
   });
 }
 

@@ -2,6 +2,7 @@
 import { Copy, FileText, Pencil } from "lucide-react";
 import { useState } from "react";
 import { IconButton } from "@/components/ui/button";
+import { tell, tellError } from "@/components/ui/toast";
 import { copyText } from "@/lib/clipboard";
 import { visible } from "@/lib/visible";
 import { splitAttachments, withAttachments } from "./attachments";
@@ -14,7 +15,7 @@ interface Props {
   versions: Message[];
   busy: boolean;
   onShow: (message: Message) => void;
-  onEdit: (text: string) => void;
+  onEdit: (text: string) => Promise<void>;
 }
 
 export function QuestionView({ question, versions, busy, onShow, onEdit }: Props) {
@@ -27,8 +28,8 @@ export function QuestionView({ question, versions, busy, onShow, onEdit }: Props
         text={text}
         save="Ask this instead"
         onCancel={() => setEditing(false)}
-        onSave={(next) => {
-          onEdit(withAttachments(next, attachments));
+        onSave={async (next) => {
+          await onEdit(withAttachments(next, attachments));
           setEditing(false);
         }}
       />
@@ -56,7 +57,10 @@ export function QuestionView({ question, versions, busy, onShow, onEdit }: Props
       </div>
       <div className="flex items-center gap-0.5 opacity-0 transition-opacity group-focus-within:opacity-100 group-hover:opacity-100 pointer-coarse:opacity-100">
         <Versions versions={versions} current={question} onShow={onShow} busy={busy} what="question" />
-        <IconButton label="Copy the question" onClick={() => void copyText(text)}>
+        <IconButton
+          label="Copy the question"
+          onClick={() => void copyText(text).then(() => tell("The question is in the clipboard."), tellError)}
+        >
           <Copy size={14} />
         </IconButton>
         <IconButton label="Edit the question" disabled={busy} onClick={() => setEditing(true)}>

@@ -4,9 +4,9 @@ import { FileCode2, Globe, X } from "lucide-react";
 import { CodeBlock } from "@/components/markdown/code-block";
 import { SafeLink, safeAddress } from "@/components/markdown/link";
 import { IconButton } from "@/components/ui/button";
-import { Spinner } from "@/components/ui/feedback";
+import { Problem, Spinner } from "@/components/ui/feedback";
 import { cx } from "@/lib/class-names";
-import { type Schemas, api, unwrap } from "@/lib/api/client";
+import { ApiError, api, unwrap } from "@/lib/api/client";
 import type { Source } from "@/lib/api/events";
 import { visible } from "@/lib/visible";
 
@@ -89,22 +89,20 @@ function ordinal(n: number): string {
 
 /** The text of a passage as the index has it now, looked up by its place. */
 function Passage({ source }: { source: Source }) {
-  const place = /^(.*):(\d+)-(\d+)$/.exec(source.place);
-  const { data, isLoading } = useQuery({
+  const [, path = "", first, last] = /^(.*):(\d+)-(\d+)$/.exec(source.place) ?? [];
+  const { data, error } = useQuery({
     queryKey: ["passage", source.root, source.place],
     queryFn: async () => {
-      const query = {
-        q: `${source.title} ${place?.[1] ?? source.place}`,
-        limit: 100,
-        ...(source.root ? { project: source.root } : {}),
-      };
-      const { hits } = await unwrap(api.GET("/api/index/search", { params: { query } }));
-      const same = (hit: Schemas["PassageObject"]) =>
-        hit.path === place?.[1] && hit.first_line <= Number(place[3]) && hit.last_line >= Number(place[2]);
-      return hits.find(same) ?? null;
+      if (!source.root || !path) return null;
+      const query = { root: source.root, path };
+      const { passages } = await unwrap(api.GET("/api/index/file", { params: { query } }));
+      return (
+        passages.find(({ first_line, last_line }) => first_line <= Number(first) && last_line >= Number(last)) ?? null
+      );
     },
   });
-  if (isLoading) return <Spinner label="Loading the passage" />;
+  if (error instanceof ApiError && error.code !== "not_indexed") return <Problem error={error} />;
+  if (data === undefined && !error) return <Spinner label="Loading the passage" />;
   if (!data)
     return <p className="text-muted">The index does not have this passage any more: the file has changed since.</p>;
   return <CodeBlock language={/\.(\w+)$/.exec(data.path)?.[1]} code={data.text} />;

@@ -1,6 +1,6 @@
 // The exchanges of the shown branch, the newest at the bottom and in sight while it grows.
 import { ArrowDown } from "lucide-react";
-import { useMemo, useRef } from "react";
+import { useMemo, useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { useStickyScroll } from "@/components/sticky-scroll";
 import type { Source } from "@/lib/api/events";
@@ -8,11 +8,17 @@ import type { Heard } from "./chat-page";
 import { ExchangeView } from "./exchange";
 import type { Live } from "./live";
 import type { ChatWhole, Say } from "./queries";
-import { branchOf, exchangesOf } from "./tree";
+import { type Message, ShownBranch, keyOf } from "./tree";
 
 export interface ThreadActions {
+  /** Says something, and tells where it fails. */
   send: (what: Say) => void;
-  showBranch: (leaf: string) => void;
+  /** The same for those who have something to lose: it throws where it fails. */
+  ask: (what: Say) => Promise<void>;
+  /** Shows the newest branch through a message. */
+  show: (message: Message) => void;
+  /** All messages as they are now. */
+  messages: () => Message[];
   cite: (sources: Source[], number: number) => void;
   editAnswer: (message: string, text: string) => Promise<void>;
 }
@@ -31,7 +37,9 @@ interface Props {
 export function Thread({ chat, live, heard, compared, actions, context }: Props) {
   const asked = live?.question;
   const leaf = asked ?? chat.leaf;
-  const exchanges = useMemo(() => exchangesOf(branchOf(chat.messages, leaf)), [chat.messages, leaf]);
+  const [branch] = useState(() => new ShownBranch());
+  const exchanges = useMemo(() => branch.of(chat.messages, leaf), [branch, chat.messages, leaf]);
+  const thumbs = useMemo(() => thumbsOf(chat.feedback), [chat.feedback]);
   const box = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const { away, toBottom } = useStickyScroll(box, content, asked ?? chat.id);
@@ -47,11 +55,13 @@ export function Thread({ chat, live, heard, compared, actions, context }: Props)
           {exchanges.map((exchange, index) => {
             const last = index === exchanges.length - 1;
             const question = exchange.question?.id;
+            const end = exchange.replies.findLast(({ role }) => role === "assistant");
             return (
               <ExchangeView
-                key={question ?? exchange.replies[0]?.id ?? index}
+                key={keyOf(exchange) || index}
                 exchange={exchange}
-                chat={chat}
+                chat={chat.id}
+                thumb={thumbs.get(end?.id) ?? null}
                 live={last && live && (!asked || asked === question) ? live : null}
                 heard={heard && heard.question === question ? heard.answer : null}
                 compared={compared !== null && compared === question}
@@ -75,4 +85,12 @@ export function Thread({ chat, live, heard, compared, actions, context }: Props)
       )}
     </div>
   );
+}
+
+/** The last thumb of each answer. */
+function thumbsOf(feedback: ChatWhole["feedback"]): Map<string | null | undefined, "up" | "down"> {
+  const thumbs = feedback.flatMap(({ message, kind }) =>
+    kind === "up" || kind === "down" ? [[message, kind] as const] : [],
+  );
+  return new Map(thumbs);
 }

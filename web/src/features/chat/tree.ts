@@ -44,6 +44,47 @@ export function versionsOf(messages: Message[], message: Message): Message[] {
   return same.sort((a, b) => (a.created < b.created ? -1 : 1));
 }
 
+/** An exchange, and what else was asked and answered in its places. */
+export interface Shown extends Exchange {
+  /** Versions of the question, the shown one included. */
+  questions: Message[];
+  /** Versions of the answer: the first message of each. */
+  answers: Message[];
+}
+
+/** The exchanges of the branch to `leaf`. Those of which nothing has changed since the last call are the same objects. */
+export class ShownBranch {
+  private known = new Map<string, Shown>();
+
+  of(messages: Message[], leaf: string | null): Shown[] {
+    const shown = exchangesOf(branchOf(messages, leaf)).map((exchange): Shown => {
+      const first = exchange.replies.find(({ role }) => role === "assistant");
+      const { question } = exchange;
+      const now = {
+        ...exchange,
+        questions: question ? versionsOf(messages, question) : [],
+        answers: first ? versionsOf(messages, first) : [],
+      };
+      const before = this.known.get(keyOf(now));
+      return before && isSame(before, now) ? before : now;
+    });
+    this.known = new Map(shown.map((exchange) => [keyOf(exchange), exchange]));
+    return shown;
+  }
+}
+
+export const keyOf = ({ question, replies }: Exchange) => question?.id ?? replies[0]?.id ?? "";
+
+function isSame(a: Shown, b: Shown): boolean {
+  const same = (a: Message[], b: Message[]) => a.length === b.length && a.every((message, at) => message === b[at]);
+  return (
+    a.question === b.question &&
+    same(a.replies, b.replies) &&
+    same(a.questions, b.questions) &&
+    same(a.answers, b.answers)
+  );
+}
+
 /** The end of the newest branch through a message. */
 export function leafUnder(messages: Message[], from: string): string {
   const newest = new Map<string, Message>();

@@ -1,26 +1,47 @@
-// The report of a cycle as the gate writes it; the API document knows it as an object only.
-export interface Change {
-  question: string;
-  wanted: string;
-  before: string;
-  after: string;
-  /** How much its loss fell, in nats a token. */
-  gain: number;
+// The report of a cycle, made ready to be shown.
+import type { Schemas } from "@/lib/api/client";
+
+export type GateReport = Schemas["GateReport"];
+export type Change = Schemas["GateChange"];
+export type Check = Schemas["GateCheck"];
+export type Measured = Schemas["GateMeasured"];
+
+/** Where numbers stand on a bar, in percent of its length. It begins with the least of them, or with zero. */
+export function placesOf({ value, limit, before }: Pick<Measured, "value" | "limit" | "before">) {
+  const all = [0, value, limit, before ?? 0];
+  const low = Math.min(...all);
+  const span = Math.max(...all) - low || 1;
+  const place = (number: number) => ((number - low) / span) * 100;
+  return { zero: place(0), value: place(value), limit: place(limit), before: before === null ? null : place(before) };
 }
 
-export interface GateReport {
-  decision: string;
-  because: string;
-  against: string;
-  learned: number;
-  held: number;
-  chats: string[];
-  from: string[];
-  checks: { name: string; passed: boolean; found: string }[];
-  changes: Change[];
-  /** Of the training, step by step. */
-  losses: number[];
-  seconds: [number, number];
+/** A number as people read it. */
+export function written(number: number, unit: Measured["unit"]): string {
+  const minus = (text: string) => text.replace("-", "−");
+  switch (unit) {
+    case "nats":
+      return minus(number.toFixed(3));
+    case "share":
+      return minus(`${(100 * number).toFixed(Math.abs(number) < 0.1 ? 1 : 0)} %`);
+    case "count":
+      return minus(Number.isInteger(number) ? String(number) : number.toFixed(1));
+    case "chance":
+      return number !== 0 && number < 0.01 ? number.toPrecision(1) : number.toFixed(number < 1 ? 2 : 1);
+  }
+}
+
+const BOUNDS = { at_most: "at most", below: "below", at_least: "at least" };
+
+/** What a number is held to, and what it was before, in words. */
+export function heldTo({ limit, bound, before, unit }: Measured): string {
+  const asked = `${BOUNDS[bound]} ${written(limit, unit)}${unit === "nats" ? " nats a token" : ""}`;
+  return before === null ? asked : `${asked}, before ${written(before, unit)}`;
+}
+
+/** Whether a number keeps to its limit, in a word. */
+export function verdict({ within, bound }: Pick<Measured, "within" | "bound">): string {
+  if (within) return "ok";
+  return bound === "at_least" ? "too little" : "too much";
 }
 
 /** Checks are called `not worse: facts`: what stands before the colon is the question that they belong to. */

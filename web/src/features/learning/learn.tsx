@@ -4,12 +4,10 @@ import { GraduationCap } from "lucide-react";
 import type { ReactNode } from "react";
 import { Button } from "@/components/ui/button";
 import { Problem, Spinner } from "@/components/ui/feedback";
-import { Segments } from "@/components/ui/field";
 import { Section } from "@/components/ui/page";
-import { tell, tellError } from "@/components/ui/toast";
 import { type Schemas, api, unwrap } from "@/lib/api/client";
-import { serverQuery, settingsQuery } from "@/lib/api/queries";
 import { plural } from "@/lib/format";
+import { Schedule } from "./schedule";
 
 type Standing = Schemas["LearnStanding"];
 
@@ -54,44 +52,4 @@ function inWords({ new: fresh, examples, held, needed }: Standing): string {
       ? `${held} more are held back to judge with.`
       : `${held} more are held back to judge with; below ${needed} of them hone cannot tell whether it got better.`;
   return `${plural(examples, "example")} to learn from, ${known}; ${judge}`;
-}
-
-const WHEN = [
-  { value: "", label: "Only when asked" },
-  { value: "night", label: "At night" },
-  { value: "idle", label: "When idle" },
-];
-
-function Schedule({ busy }: { busy: boolean }) {
-  const client = useQueryClient();
-  const settings = useQuery(settingsQuery).data;
-  const change = useMutation({
-    mutationFn: (learn_schedule: string) => unwrap(api.POST("/api/settings", { body: { learn_schedule } })),
-    onSuccess: (now) => {
-      client.setQueryData(settingsQuery.queryKey, now);
-      void client.invalidateQueries({ queryKey: serverQuery.queryKey });
-      tell("Saved. The server starts again with it.");
-    },
-    onError: tellError,
-  });
-  if (!settings) return null;
-  const choose = (when: string) => {
-    if (busy) tellError("It can be changed when the run is over.");
-    else change.mutate(when);
-  };
-  return (
-    <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
-      <span className="font-medium">By itself</span>
-      <Segments
-        label="When hone learns by itself"
-        value={settings.learn_schedule ?? ""}
-        onChange={choose}
-        options={WHEN}
-      />
-      <p className="text-muted basis-full text-xs">
-        At night is from midnight to six. It begins after a quarter of an hour in which nobody asked anything, on mains
-        power only, at most once a day, and where something is new.
-      </p>
-    </div>
-  );
 }

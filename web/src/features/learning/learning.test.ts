@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { type Adapter, lineage, numbersOf, scoresOf } from "./lineage";
 import { exampleIn } from "./example-text";
-import { groupsOf, whenOf } from "./gate-report";
+import { type Measured, groupsOf, heldTo, placesOf, verdict, whenOf, written } from "./gate-report";
 import { NOTHING, told } from "./run";
 
 it("adapters stand below those that they came from", () => {
@@ -90,4 +90,38 @@ it("an example is an answer and the question above it, also past tool calls", ()
 it("a run is called by its time", () => {
   expect(whenOf("20261124-031500-4f2a")).toBe("2026-11-24 03:15");
   expect(whenOf("mine")).toBe("mine");
+});
+
+it("a number stands beside its limit, and in words", () => {
+  const number = (more: Partial<Measured>): Measured => ({
+    what: "gain",
+    value: 0.125,
+    limit: 0.05,
+    bound: "at_least",
+    before: null,
+    unit: "nats",
+    within: true,
+    ...more,
+  });
+  expect(placesOf(number({}))).toEqual({ zero: 0, value: 100, limit: 40, before: null });
+  expect(placesOf(number({ value: -0.1, limit: 0.1, before: 0 }))).toEqual({
+    zero: 50,
+    value: 0,
+    limit: 100,
+    before: 50,
+  });
+  expect(placesOf(number({ value: 0, limit: 0 })), "no fact lost, none allowed").toMatchObject({ value: 0, limit: 0 });
+  expect(heldTo(number({}))).toBe("at least 0.050 nats a token");
+  expect(heldTo(number({ bound: "at_most", limit: 0.1, before: 0, unit: "share" }))).toBe("at most 10 %, before 0.0 %");
+  expect([written(-0.02, "nats"), written(7.5, "count"), written(0.0004, "chance"), written(25.31, "chance")]).toEqual([
+    "−0.020",
+    "7.5",
+    "0.0004",
+    "25.3",
+  ]);
+  expect([
+    verdict({ within: true, bound: "below" }),
+    verdict({ within: false, bound: "at_most" }),
+    verdict({ within: false, bound: "at_least" }),
+  ]).toEqual(["ok", "too much", "too little"]);
 });

@@ -1,14 +1,14 @@
 // Why an adapter was taken, or not: the gate's report, in words and bars.
 import { useQuery } from "@tanstack/react-query";
-import { Check, X } from "lucide-react";
+import { Check as CheckIcon, X } from "lucide-react";
 import { Chart } from "@/components/chart";
 import { Markdown } from "@/components/markdown/markdown";
 import { Badge, Note, Spinner } from "@/components/ui/feedback";
 import { ApiError, api, unwrap } from "@/lib/api/client";
 import { duration, plural } from "@/lib/format";
-import { cx } from "@/lib/class-names";
 import { visible } from "@/lib/visible";
-import { type Change, type GateReport, groupsOf } from "./gate-report";
+import { type Change, type Check, type GateReport, groupsOf } from "./gate-report";
+import { MeasuredRow } from "./measured";
 
 const DECISIONS: Record<string, { text: string; kind: "accent" | "warn" | "danger" }> = {
   promote: { text: "promoted", kind: "accent" },
@@ -24,10 +24,7 @@ export function DecisionBadge({ decision }: { decision: string }) {
 export function Report({ adapter }: { adapter: string }) {
   const { data, error } = useQuery({
     queryKey: ["adapters", adapter, "report"],
-    queryFn: () =>
-      unwrap(
-        api.GET("/api/adapters/{adapter}/report", { params: { path: { adapter } } }),
-      ) as Promise<unknown> as Promise<GateReport>,
+    queryFn: () => unwrap(api.GET("/api/adapters/{adapter}/report", { params: { path: { adapter } } })),
   });
   if (error instanceof ApiError && error.code === "no_report") {
     return (
@@ -42,8 +39,7 @@ export function Report({ adapter }: { adapter: string }) {
 }
 
 export function ReportView({ report }: { report: GateReport }) {
-  const losses = report.losses ?? [];
-  const changes = report.changes ?? [];
+  const { losses, changes } = report;
   const better = changes.filter(({ gain }) => gain > 0).length;
   return (
     <div className="flex flex-col gap-3 text-xs">
@@ -52,7 +48,7 @@ export function ReportView({ report }: { report: GateReport }) {
       </p>
       <p className="text-muted">
         Learned from {plural(report.learned, "example")} of {plural(report.chats.length, "conversation")}; {report.held}{" "}
-        were held back to judge with, against {visible(report.against)}. It took {duration(report.seconds[1])}.
+        were held back to judge with, against {visible(report.against)}. It took {duration(report.seconds)}.
       </p>
       <Checks checks={report.checks} />
       {losses.length > 1 && (
@@ -67,8 +63,8 @@ export function ReportView({ report }: { report: GateReport }) {
         <div>
           <h4 className="font-medium">Learned, among others</h4>
           <ul className="text-muted mt-1 list-disc pl-5">
-            {report.from.map((question) => (
-              <li key={question}>{visible(question)}</li>
+            {report.from.map((question, index) => (
+              <li key={index}>{visible(question)}</li>
             ))}
           </ul>
         </div>
@@ -86,41 +82,46 @@ export function ReportView({ report }: { report: GateReport }) {
   );
 }
 
-/** The checks, those of one question together: how many passed as a bar, and what was found in words. */
-function Checks({ checks }: { checks: GateReport["checks"] }) {
+/** The checks, those of one question together: what was found in words, and each number beside its limit. */
+function Checks({ checks }: { checks: Check[] }) {
   return (
-    <div className="flex flex-col gap-3">
+    <div className="flex flex-col gap-4">
       {groupsOf(checks).map(({ name, checks }) => (
         <div key={name}>
-          <h4 className="flex items-center gap-2 font-medium">
-            <span className="w-28">{QUESTIONS[name] ?? visible(name)}</span>
-            <span className="flex h-2 max-w-60 flex-1 gap-0.5" aria-hidden>
-              {checks.map(({ name, passed }) => (
-                <span key={name} className={cx("flex-1 rounded-full", passed ? "bg-good" : "bg-danger")} />
-              ))}
-            </span>
+          <h4 className="flex items-baseline gap-2 font-medium">
+            {QUESTIONS[name] ?? visible(name)}
             <span className="text-muted font-normal">
-              {checks.filter(({ passed }) => passed).length} of {checks.length}
+              {checks.filter(({ passed }) => passed).length} of {checks.length} passed
             </span>
           </h4>
-          <ul className="mt-1 grid gap-1" aria-label={`Checks: ${QUESTIONS[name] ?? name}`}>
-            {checks.map(({ name, passed, found }) => (
-              <li key={name} className="flex items-start gap-2">
-                {passed ? (
-                  <Check size={14} className="text-good mt-px shrink-0" aria-label="passed" />
-                ) : (
-                  <X size={14} className="text-danger mt-px shrink-0" aria-label="failed" />
-                )}
-                <span className="min-w-0">
-                  {visible(name.slice(name.indexOf(":") + 1).trim())}{" "}
-                  <span className="text-muted">{visible(found)}</span>
-                </span>
-              </li>
+          <ul className="mt-1.5 grid gap-2" aria-label={`Checks: ${QUESTIONS[name] ?? name}`}>
+            {checks.map((check, index) => (
+              <CheckRow key={index} check={check} />
             ))}
           </ul>
         </div>
       ))}
     </div>
+  );
+}
+
+function CheckRow({ check: { name, passed, found, measured } }: { check: Check }) {
+  return (
+    <li className="flex items-start gap-2">
+      {passed ? (
+        <CheckIcon size={14} className="text-good mt-px shrink-0" aria-label="passed" />
+      ) : (
+        <X size={14} className="text-danger mt-px shrink-0" aria-label="failed" />
+      )}
+      <div className="flex min-w-0 flex-1 flex-col gap-1">
+        <p className="break-words">
+          {visible(name.slice(name.indexOf(":") + 1).trim())} <span className="text-muted">{visible(found)}</span>
+        </p>
+        {measured.map((number) => (
+          <MeasuredRow key={number.what} number={number} />
+        ))}
+      </div>
+    </li>
   );
 }
 

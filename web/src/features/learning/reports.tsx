@@ -5,7 +5,7 @@ import { Problem } from "@/components/ui/feedback";
 import { Row, Rows, Section } from "@/components/ui/page";
 import { type Schemas, api, unwrap } from "@/lib/api/client";
 import { visible } from "@/lib/visible";
-import { type GateReport, whenOf } from "./gate-report";
+import { whenOf } from "./gate-report";
 import { DecisionBadge, ReportView } from "./report";
 
 export function Reports() {
@@ -41,7 +41,7 @@ function ReportRow({ report, first }: { report: Schemas["LearnReport"]; first: b
       </summary>
       {open && (
         <div className="mt-3">
-          <ReportView report={report.detail as unknown as GateReport} />
+          <ReportView report={report.detail} />
         </div>
       )}
     </details>

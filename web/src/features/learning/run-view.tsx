@@ -31,8 +31,8 @@ export function RunView({ run, known }: { run: Run; known: Told }) {
       {going && (doing ? <DoingView doing={doing} /> : plan && <Steps run={run} plan={plan} last={last} />)}
       {known.steps.length > 1 && <Losses steps={known.steps} />}
       {plan && <Facts plan={plan} last={last} />}
-      {known.remarks.map((remark) => (
-        <Note key={remark}>{visible(remark)}</Note>
+      {known.remarks.map((remark, index) => (
+        <Note key={index}>{visible(remark)}</Note>
       ))}
       {run.error && <Problem error={run.error} />}
       <Outcome run={run} known={known} />

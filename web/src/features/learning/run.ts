@@ -1,6 +1,6 @@
 // A training run: what is told of it, heard through breaks.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useReducer } from "react";
+import { useEffect, useReducer, useState } from "react";
 import { type Schemas, api, unwrap } from "@/lib/api/client";
 import { listen } from "@/lib/sse";
 
@@ -67,6 +67,7 @@ export function useRun() {
   });
   const [known, tell] = useReducer(told, NOTHING);
   const id = query.data?.run?.id;
+  const rounds = useRounds(query.data?.run ?? null);
   useEffect(() => {
     if (!id) return;
     tell({ name: "reset" });
@@ -79,7 +80,8 @@ export function useRun() {
     const last = ({ name }: { name: string }) => LAST.includes(name);
     void listen(`/api/train/${id}/events`, last, { onEvent: tell, signal: abort.signal }).then(over, over);
     return () => abort.abort();
-  }, [id, client]);
+    // A run that goes on after a stop keeps its id, and has a new stream.
+  }, [id, rounds, client]);
   return {
     ...query,
     run: query.data?.run ?? null,
@@ -87,4 +89,15 @@ export function useRun() {
     sets: query.data?.sets ?? [],
     known,
   };
+}
+
+/** How often the shown run has begun again after it was over. */
+function useRounds(run: Run | null): number {
+  const [seen, setSeen] = useState({ id: "", over: false, rounds: 0 });
+  const over = isOver(run?.state);
+  if (run && (run.id !== seen.id || over !== seen.over)) {
+    const again = run.id === seen.id && seen.over && !over;
+    setSeen({ id: run.id, over, rounds: seen.rounds + (again ? 1 : 0) });
+  }
+  return seen.rounds;
 }

@@ -31,6 +31,12 @@ export function useRules() {
     onError: tellError,
     onSettled,
   });
+  /** Gives a rule another text. Throws where it cannot be saved, so that the text stays where it was written. */
+  const saveRule = async (id: string, text: string) => {
+    const written = await unwrap(api.POST("/api/rules/{rule}", { params: { path: { rule: id } }, body: { text } }));
+    void onSettled();
+    return written;
+  };
   /** Forgets a rule; the way back teaches it again as it was. */
   const forget = (rule: Rule) => {
     const { text, project, files } = rule;
@@ -39,5 +45,5 @@ export function useRules() {
       .catch(tellError)
       .finally(() => void onSettled());
   };
-  return { teach, change, forget };
+  return { teach, change, saveRule, forget };
 }

@@ -2,9 +2,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { Check, ListChecks, Pencil, Trash2, Undo2 } from "lucide-react";
 import { useState } from "react";
+import { Editor } from "@/components/editor";
 import { Button, IconButton } from "@/components/ui/button";
 import { Badge, Empty, Problem, Spinner } from "@/components/ui/feedback";
-import { Textarea } from "@/components/ui/field";
 import { Page, Row, Rows, Section } from "@/components/ui/page";
 import { ago } from "@/lib/format";
 import { visible } from "@/lib/visible";
@@ -71,25 +71,20 @@ function List({ rules, onWritten }: { rules: Rule[]; onWritten: (written: Writte
 const SOURCES: Record<string, string> = { typed: "written by you", chat: "from a conversation", file: "from a file" };
 
 function RuleRow({ rule, onWritten }: { rule: Rule; onWritten: (written: Written) => void }) {
-  const { change, forget } = useRules();
-  const [text, setText] = useState<string | null>(null);
-  const save = () => {
-    if (text?.trim()) change.mutate({ id: rule.id, text: text.trim() }, { onSuccess: onWritten });
-    setText(null);
-  };
-  if (text !== null) {
+  const { change, saveRule, forget } = useRules();
+  const [editing, setEditing] = useState(false);
+  if (editing) {
     return (
-      <div className="flex flex-col gap-2">
-        <Textarea aria-label="Edit the rule" autoFocus value={text} onChange={(event) => setText(event.target.value)} />
-        <div className="flex justify-end gap-2">
-          <Button kind="ghost" onClick={() => setText(null)}>
-            Cancel
-          </Button>
-          <Button kind="primary" onClick={save}>
-            Save
-          </Button>
-        </div>
-      </div>
+      <Editor
+        label="Edit the rule"
+        text={rule.text}
+        save="Save"
+        onCancel={() => setEditing(false)}
+        onSave={async (text) => {
+          onWritten(await saveRule(rule.id, text.trim()));
+          setEditing(false);
+        }}
+      />
     );
   }
   return (
@@ -110,7 +105,7 @@ function RuleRow({ rule, onWritten }: { rule: Rule; onWritten: (written: Written
           {rule.state === "draft" ? "Accept" : "Use again"}
         </Button>
       )}
-      <IconButton label="Edit the rule" onClick={() => setText(rule.text)}>
+      <IconButton label="Edit the rule" onClick={() => setEditing(true)}>
         <Pencil size={14} />
       </IconButton>
       <IconButton label="Forget the rule" onClick={() => forget(rule)}>

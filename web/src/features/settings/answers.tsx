@@ -32,7 +32,7 @@ export function Answers({ settings }: { settings: Settings }) {
       value: context,
       set: setContext,
       help: "Tokens of a conversation; empty is what suits the machine",
-      step: "256",
+      step: "1",
     },
     { label: "Threads", value: threads, set: setThreads, help: "That compute; empty is all cores", step: "1" },
   ];

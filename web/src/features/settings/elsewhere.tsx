@@ -23,11 +23,8 @@ export function Elsewhere({ settings }: { settings: Settings }) {
         className="grid gap-4 sm:grid-cols-3"
         onSubmit={(event) => {
           event.preventDefault();
-          change.mutate({
-            remote_url: url.trim(),
-            remote_model: model.trim() || undefined,
-            ...(key && { remote_key: key }),
-          });
+          const elsewhere = { remote_url: url.trim(), remote_model: model.trim(), ...(key && { remote_key: key }) };
+          change.mutate(elsewhere, { onSuccess: () => setKey("") });
         }}
       >
         <TextField label="Base URL" type="url" placeholder="http://127.0.0.1:8080/v1" value={url} onText={setUrl} />

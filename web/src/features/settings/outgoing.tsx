@@ -3,6 +3,7 @@ import { queryOptions, useQuery } from "@tanstack/react-query";
 import { ShieldCheck } from "lucide-react";
 import { Badge, Empty, Problem } from "@/components/ui/feedback";
 import { Section } from "@/components/ui/page";
+import { Table } from "@/components/ui/table";
 import { api, unwrap } from "@/lib/api/client";
 import { ago, bytes } from "@/lib/format";
 import { visible } from "@/lib/visible";
@@ -26,42 +27,29 @@ export function Outgoing() {
         </Empty>
       )}
       {requests && requests.length > 0 && (
-        <div className="border-line overflow-x-auto rounded-lg border" tabIndex={0} role="region" aria-label="Requests">
-          <table className="w-full text-left text-xs">
-            <thead className="bg-panel text-muted">
-              <tr>
-                {["When", "What for", "Where to", "Sent", "Received", "Answer"].map((name) => (
-                  <th key={name} scope="col" className="px-3 py-1.5 font-medium whitespace-nowrap">
-                    {name}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody className="divide-line divide-y">
-              {requests.map((request, index) => (
-                <tr key={index}>
-                  <td className="px-3 py-1.5 whitespace-nowrap" title={request.time}>
-                    {ago(request.time)}
-                  </td>
-                  <td className="px-3 py-1.5 whitespace-nowrap">{request.purpose}</td>
-                  <td className="max-w-72 truncate px-3 py-1.5 font-mono" title={visible(request.address)}>
-                    {request.method} {visible(request.address)}
-                  </td>
-                  <td className="px-3 py-1.5 whitespace-nowrap tabular-nums">{bytes(request.sent)}</td>
-                  <td className="px-3 py-1.5 whitespace-nowrap tabular-nums">{bytes(request.received)}</td>
-                  <td className="px-3 py-1.5">
-                    <Badge
-                      kind={request.error || (request.status ?? 0) >= 400 ? "danger" : "plain"}
-                      title={request.error ?? undefined}
-                    >
-                      {request.status ?? "none"}
-                    </Badge>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label="Requests" columns={["When", "What for", "Where to", "Sent", "Received", "Answer"]}>
+          {requests.map((request, index) => (
+            <tr key={index}>
+              <td className="px-3 py-1.5 whitespace-nowrap" title={request.time}>
+                {ago(request.time)}
+              </td>
+              <td className="px-3 py-1.5 whitespace-nowrap">{request.purpose}</td>
+              <td className="max-w-72 truncate px-3 py-1.5 font-mono" title={visible(request.address)}>
+                {request.method} {visible(request.address)}
+              </td>
+              <td className="px-3 py-1.5 whitespace-nowrap tabular-nums">{bytes(request.sent)}</td>
+              <td className="px-3 py-1.5 whitespace-nowrap tabular-nums">{bytes(request.received)}</td>
+              <td className="px-3 py-1.5">
+                <Badge
+                  kind={request.error || (request.status ?? 0) >= 400 ? "danger" : "plain"}
+                  title={request.error ?? undefined}
+                >
+                  {request.status ?? "none"}
+                </Badge>
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
     </Section>
   );

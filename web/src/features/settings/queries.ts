@@ -13,6 +13,7 @@ export function useChangeSettings() {
     onSuccess: (settings) => {
       client.setQueryData(settingsQuery.queryKey, settings);
       void client.invalidateQueries({ queryKey: serverQuery.queryKey });
+      void client.invalidateQueries({ queryKey: ["audit"] });
       tell("Saved. The server starts again with it.");
     },
     onError: tellError,

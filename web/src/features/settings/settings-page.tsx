@@ -1,10 +1,11 @@
-// Settings: looks, answers, web search, models elsewhere, and what has left this machine.
+// Settings: looks, answers, web search, models elsewhere, what has left this machine, and what was changed on it.
 import { useQuery } from "@tanstack/react-query";
 import { Problem, Spinner } from "@/components/ui/feedback";
 import { Segments } from "@/components/ui/field";
 import { Page, Section } from "@/components/ui/page";
 import { settingsQuery } from "@/lib/api/queries";
 import { Answers } from "./answers";
+import { Audit } from "./audit";
 import { Elsewhere } from "./elsewhere";
 import { Outgoing } from "./outgoing";
 import { WebSearch } from "./web-search";
@@ -44,6 +45,7 @@ export function SettingsPage({ theme, onTheme }: { theme: Theme; onTheme: (theme
         </>
       )}
       <Outgoing />
+      <Audit />
     </Page>
   );
 }

@@ -19,12 +19,15 @@ export function WebSearch({ settings }: { settings: Settings }) {
   const [first, setFirst] = useState(settings.providers[0] ?? "tavily");
   const environment = (name: string) => settings.from_environment.includes(name);
   const save = () =>
-    change.mutate({
-      ...(key && { tavily_key: key }),
-      tavily_keyless: keyless,
-      searxng_url: environment("SEARXNG_URL") ? undefined : searxng.trim(),
-      providers: first === "tavily" ? ["tavily", "searxng"] : ["searxng", "tavily"],
-    });
+    change.mutate(
+      {
+        ...(key && { tavily_key: key }),
+        tavily_keyless: keyless,
+        searxng_url: environment("SEARXNG_URL") ? undefined : searxng.trim(),
+        providers: first === "tavily" ? ["tavily", "searxng"] : ["searxng", "tavily"],
+      },
+      { onSuccess: () => setKey("") },
+    );
   return (
     <Section
       title="Web search"

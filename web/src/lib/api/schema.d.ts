@@ -81,6 +81,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was changed here
+         * @description Rules, conversations, folders, models, settings, adapters: what was done with them, by whom. Each entry's hash covers the
+         *     one before; `hone doctor` checks the chain.
+         */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/chats": {
         parameters: {
             query?: never;
@@ -1156,6 +1177,32 @@ export interface components {
             /** @enum {string} */
             type: "kept";
         };
+        /** @description One change. */
+        AuditEntry: {
+            /** @description What it was about: names and ids, no secrets and nothing that was said. */
+            about: Record<string, never>;
+            /** @description Who: `page`, `api`, `cli`, `chat` (said in a conversation), `learn`; null in entries of earlier versions. */
+            by: string | null;
+            /** @description What has happened: `rule taught`, `adapter in use`. */
+            kind: string;
+            /**
+             * Format: int64
+             * @description Counted from 1 without gaps.
+             */
+            number: number;
+            /** @description When (RFC 3339, UTC). */
+            time: string;
+        };
+        /** @description What was changed here. */
+        AuditLog: {
+            /** @description The newest first. */
+            entries: components["schemas"]["AuditEntry"][];
+            /**
+             * Format: int64
+             * @description Give it as `before` to see older ones; null where there are none.
+             */
+            next: number | null;
+        };
         /** @description A call that the model makes. */
         Call: {
             /** @description What is called. */
@@ -1735,6 +1782,118 @@ export interface components {
             /** @description A JSON schema of its arguments; without it there are none. */
             parameters?: Record<string, never> | null;
         };
+        /**
+         * @description On which side of its limit a number must be.
+         * @enum {string}
+         */
+        GateBound: "at_most" | "below" | "at_least";
+        /** @description What became of one new example. */
+        GateChange: {
+            /** @description What the candidate answers. */
+            after: string;
+            /** @description What was answered before. */
+            before: string;
+            /**
+             * Format: double
+             * @description How much its loss fell, in nats a token.
+             */
+            gain: number;
+            /**
+             * Format: double
+             * @description How much less of the answer must be edited, as a share of it.
+             */
+            less_to_edit: number;
+            /** @description What was asked. */
+            question: string;
+            /** @description What the user wants. */
+            wanted: string;
+        };
+        /** @description One check. */
+        GateCheck: {
+            /** @description What was found, and what was allowed or asked for, in words. */
+            found: string;
+            /** @description The numbers beside their limits; none where nothing is compared, or the report is an old one. */
+            measured: components["schemas"]["GateMeasured"][];
+            /** @description What was looked at: `not worse: facts`. */
+            name: string;
+            /** @description Whether it is as it must be. */
+            passed: boolean;
+        };
+        /**
+         * @description What became of a candidate.
+         * @enum {string}
+         */
+        GateDecision: "promote" | "hold" | "reject";
+        /** @description A number beside its limit. */
+        GateMeasured: {
+            /**
+             * Format: double
+             * @description The number of what was in use.
+             */
+            before: number | null;
+            /** @description On which side of the limit it must be. */
+            bound: components["schemas"]["GateBound"];
+            /**
+             * Format: double
+             * @description What it is held to.
+             */
+            limit: number;
+            /** @description Of all three numbers. */
+            unit: components["schemas"]["GateUnit"];
+            /**
+             * Format: double
+             * @description The number of the candidate.
+             */
+            value: number;
+            /** @description What was measured. */
+            what: string;
+            /** @description Whether it keeps to the limit. */
+            within: boolean;
+        };
+        /** @description The report of a judging. */
+        GateReport: {
+            /** @description What it was compared with: an adapter, or the model alone. */
+            against: string;
+            /** @description Why, in one sentence. */
+            because: string;
+            /** @description What became of the new examples, the best first. */
+            changes: components["schemas"]["GateChange"][];
+            /** @description Conversations that they come from. */
+            chats: string[];
+            /** @description The checks, in their order. */
+            checks: components["schemas"]["GateCheck"][];
+            /** @description What became of the candidate. */
+            decision: components["schemas"]["GateDecision"];
+            /** @description Questions of the examples that weigh most, shortened. */
+            from: string[];
+            /** @description Examples that were held back to judge with. */
+            held: number;
+            /** @description Examples that were learned. */
+            learned: number;
+            /** @description Training losses, step by step. */
+            losses: number[];
+            /** @description The model. */
+            model: string;
+            /** @description Whether it is the second attempt, with half the learning rate. */
+            retried: boolean;
+            /**
+             * Format: float
+             * @description What the update was multiplied with.
+             */
+            scale: number;
+            /**
+             * Format: double
+             * @description Of everything.
+             */
+            seconds: number;
+            /** @description Taught rules of which no text can tell whether they are obeyed. */
+            unprobed: string[];
+        };
+        /**
+         * @description What numbers count: nats a token, things, shares from 0 to 1, probabilities.
+         * @enum {string}
+         */
+        GateUnit: "nats" | "count" | "share" | "chance";
         /** @description How to choose tokens, and what to send back. Chat and text completions share these. */
         Generation: {
             /**
@@ -1939,8 +2098,8 @@ export interface components {
             because: string;
             /** @description `promote`, `hold` or `reject`. */
             decision: string;
-            /** @description Everything that was measured. */
-            detail: Record<string, never>;
+            /** @description What was measured. */
+            detail: components["schemas"]["GateReport"];
             /**
              * @description Id of its run.
              * @example 20261127-031500-4f2a
@@ -2441,8 +2600,23 @@ export interface components {
              * @description See `SettingsObject`.
              */
             context?: number | null;
+            /**
+             * Format: int32
+             * @description See `SettingsObject`.
+             */
+            learn_from_hour?: number | null;
+            /**
+             * Format: int32
+             * @description See `SettingsObject`.
+             */
+            learn_idle_minutes?: number | null;
             /** @description See `SettingsObject`. */
             learn_schedule?: string | null;
+            /**
+             * Format: int32
+             * @description See `SettingsObject`.
+             */
+            learn_to_hour?: number | null;
             /**
              * Format: int32
              * @description See `SettingsObject`.
@@ -2486,8 +2660,23 @@ export interface components {
             file: string;
             /** @description Settings that come from the environment, and are not changed here. */
             from_environment: string[];
+            /**
+             * Format: int32
+             * @description The hour of this machine's clock that `night` begins with, 0 to 23.
+             */
+            learn_from_hour: number;
+            /**
+             * Format: int32
+             * @description Minutes for which nobody may have asked anything, 1 to 1440.
+             */
+            learn_idle_minutes: number;
             /** @description When hone learns by itself: `night` or `idle`; null is not. */
             learn_schedule: string | null;
+            /**
+             * Format: int32
+             * @description The hour that it ends before; an earlier one is of the next day.
+             */
+            learn_to_hour: number;
             /**
              * Format: int32
              * @description Longest answer.
@@ -3069,7 +3258,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": components["schemas"]["GateReport"];
                 };
             };
             /** @description The API key is missing or wrong (`invalid_api_key`). */
@@ -3101,6 +3290,49 @@ export interface operations {
             };
             /** @description The model is still being loaded, or could not be. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description Only those that are older than this one. */
+                before?: number;
+                /** @description At most so many; 50 as a rule, 500 at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The entries. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditLog"];
+                };
+            };
+            /** @description The API key is missing or wrong (`invalid_api_key`). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request comes from a web page or for a host that is not allowed (`host_not_allowed`, `origin_not_allowed`, `cross_site`). */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

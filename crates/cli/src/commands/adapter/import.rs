@@ -26,6 +26,7 @@ pub(crate) fn run(app: &App, library: &Library, flags: &AdapterImport) -> anyhow
         files: Vec::new(),
     };
     let added = library.add(new, &adapter, &model.config)?;
+    app.note("adapter imported", json!({ "adapter": added.id, "from": flags.path }));
     if flags.json {
         return output::print_json(&list::as_json(&added, false)?);
     }

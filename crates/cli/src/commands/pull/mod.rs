@@ -8,6 +8,7 @@ use crate::output::{self, Usage, bytes};
 use crate::progress::Progress;
 use hub::PullOptions;
 use hub::catalog::{self, Kind};
+use serde_json::json;
 use std::process::ExitCode;
 
 pub(crate) fn run(app: &App, flags: &Pull) -> anyhow::Result<ExitCode> {
@@ -28,6 +29,7 @@ fn pull(app: &App, source: &str, flags: &Pull) -> anyhow::Result<()> {
     } else {
         (hub::pull(&library, source, &options, &progress)?, Vec::new())
     };
+    app.note("model pulled", json!({ "model": model.name, "from": model.source }));
     // The first model is the one that is used.
     if app.config.model.is_none() && model.kind == Kind::Chat {
         app.choose(Some(&model.name))?;
@@ -75,7 +77,7 @@ fn list(json: bool) -> anyhow::Result<()> {
 }
 
 fn as_json(entry: &catalog::Entry, memory: u64) -> serde_json::Value {
-    serde_json::json!({
+    json!({
         "name": entry.name.to_string(),
         "kind": entry.kind,
         "summary": entry.summary,

@@ -91,6 +91,7 @@ fn train(app: &App, flags: &Train, model: Arc<Model>, begun: Begun, show: &Show)
         return Ok(ExitCode::from(130));
     }
     let adapter = ending.keep(&app.home, &outcome)?;
+    app.note("adapter trained", serde_json::json!({ "adapter": adapter.id, "data": info.data }));
     // The adapter is kept whatever becomes of this.
     let credited = Chosen::find(&app.home, &info.data.display().to_string())
         .map_err(anyhow::Error::from)
