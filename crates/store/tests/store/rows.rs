@@ -181,7 +181,10 @@ fn the_audit_log_tells_who_has_changed_what_and_nothing_that_was_said() {
     let numbers = |before, limit| -> Vec<i64> {
         store.audit().page(before, limit).unwrap().iter().map(|entry| entry.seq).collect()
     };
-    assert_eq!((numbers(None, 2), numbers(Some(5), 3), numbers(Some(1), 3)), (vec![6, 5], vec![4, 3, 2], vec![]));
+    assert_eq!(
+        (numbers(None, 2), numbers(Some(5), 3), numbers(Some(1), 3)),
+        (vec![6, 5], vec![4, 3, 2], vec![])
+    );
     assert_eq!(store.audit().check().unwrap(), [] as [String; 0]);
 }
 
