@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import AxeSource from "axe-core";
 import { type Browser, type Page, chromium } from "playwright-core";
 import { expect } from "vitest";
+import { PATIENCE } from "./hone";
 
 const FLAGS = [
   "--no-sandbox",
@@ -37,7 +38,7 @@ export async function open(
     baseURL: url,
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(20_000 * PATIENCE);
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(error.message));
   page.on("console", (message) => {
@@ -56,7 +57,10 @@ export async function ask(page: Page, text: string): Promise<void> {
   const before = await page.getByRole("button", { name: "Good answer" }).count();
   await composer(page).fill(text);
   await composer(page).press("Enter");
-  await page.getByRole("button", { name: "Good answer" }).nth(before).waitFor({ timeout: 90_000 });
+  await page
+    .getByRole("button", { name: "Good answer" })
+    .nth(before)
+    .waitFor({ timeout: 90_000 * PATIENCE });
 }
 
 /** Nothing serious and nothing critical is wrong for people who use the page in other ways. */

@@ -18,6 +18,9 @@ import { inFront } from "./in-front";
 const BINARY = process.env.HONE_BIN ?? resolve(import.meta.dirname, "../../target/release/hone");
 const MODELS = process.env.HONE_TEST_MODELS ?? resolve(import.meta.dirname, "../../.cache/home/models");
 
+/** How many times as long everything is waited for: on a machine that has much else to do. */
+export const PATIENCE = Number(process.env.HONE_TEST_PATIENCE ?? 1);
+
 export interface Say {
   question: { id: string };
   turn: string;
@@ -100,7 +103,7 @@ export class Hone {
 
 /** Waits until something holds. */
 export async function until(holds: () => Promise<boolean>, what = "it", ms = 30_000): Promise<void> {
-  const end = Date.now() + ms;
+  const end = Date.now() + ms * PATIENCE;
   while (!(await holds().catch(() => false))) {
     if (Date.now() > end) throw new Error(`${what} did not come within ${ms} ms`);
     await new Promise((go) => setTimeout(go, 60));

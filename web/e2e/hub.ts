@@ -4,12 +4,12 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 import type { AddressInfo } from "node:net";
 
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
-const PIECE = 4096;
+const PIECE = 256 * 1024;
 
 export class Hub {
   /** Under this name hone can pull it. */
   readonly source = "hf:acme/coder/model.gguf";
-  /** Milliseconds before each piece of 4 kB. */
+  /** Milliseconds before each piece of 256 kB. */
   pace = 0;
   /** The first byte of each part that was asked for. */
   readonly asked: number[] = [];

@@ -107,6 +107,17 @@ it("learns by itself when it is told to", async () => {
   await page.getByText("Saved. The server starts again with it.").first().waitFor();
   await page.reload();
   await until(async () => page.getByRole("radio", { name: "At night", checked: true }).isVisible(), "the schedule");
+  await page.getByLabel("From", { exact: true }).selectOption("22:00");
+  await page.getByLabel("To", { exact: true }).selectOption("22:00");
+  const times = page.locator("form").filter({ hasText: "Minutes without a question" });
+  await times.getByRole("button", { name: "Save" }).click();
+  await page.getByText("the night ends at another hour than it begins", { exact: false }).waitFor();
+  await page.getByLabel("To", { exact: true }).selectOption("07:00");
+  await page.getByLabel("Minutes without a question").fill("30");
+  await times.getByRole("button", { name: "Save" }).click();
+  const set = async () => hone.api<Record<string, unknown>>("/api/settings");
+  await until(async () => (await set()).learn_idle_minutes === 30, "the times");
+  expect(await set()).toMatchObject({ learn_schedule: "night", learn_from_hour: 22, learn_to_hour: 7 });
 });
 
 it("trains an adapter, puts it in use, and takes it back", async () => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Look, accessible, ask, launch, open } from "./browser";
-import { Hone } from "./hone";
+import { Hone, PATIENCE } from "./hone";
 
 const LOOKS: Record<string, Look> = { light: {}, dark: { dark: true }, narrow: { width: 360, height: 740 } };
 const PAGES: Record<string, string> = {
@@ -26,7 +26,7 @@ beforeAll(async () => {
   browser = await launch();
   if (pictures) mkdirSync(pictures, { recursive: true });
   await fill();
-}, 240_000);
+}, 240_000 * PATIENCE);
 afterAll(async () => {
   await browser?.close();
   await hone?.stop();
@@ -66,7 +66,7 @@ async function fill() {
   await page.getByLabel("Name of the adapter").fill("orchard");
   await page.getByLabel("Steps").fill("6");
   await page.getByRole("button", { name: "Train", exact: true }).click();
-  await page.getByText("The adapter is in the list below", { exact: false }).waitFor({ timeout: 120_000 });
+  await page.getByText("The adapter is in the list below", { exact: false }).waitFor({ timeout: 120_000 * PATIENCE });
   await page.getByRole("list", { name: "Adapters" }).getByRole("button", { name: "Use" }).click();
   await page.context().close();
 }
@@ -74,7 +74,11 @@ async function fill() {
 describe.each(Object.entries(LOOKS))("%s", (name, look) => {
   it.each(["new", "chat", "code", "knowledge", "rules", "learning", "models", "settings"])("%s", async (which) => {
     const { page, complaints } = await open(browser, hone.url + PAGES[which], look);
-    await page.getByRole("main").locator("h1").first().waitFor({ timeout: 15_000 });
+    await page
+      .getByRole("main")
+      .locator("h1")
+      .first()
+      .waitFor({ timeout: 15_000 * PATIENCE });
     await page.waitForLoadState("networkidle");
     await page.waitForTimeout(300);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);

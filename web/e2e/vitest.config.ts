@@ -1,5 +1,6 @@
 // End to end: the real program, the real starter model, the system's Chromium.
 import { defineConfig } from "vitest/config";
+import { PATIENCE } from "./hone";
 
 export default defineConfig({
   test: {
@@ -9,7 +10,7 @@ export default defineConfig({
     // One server and one browser at a time.
     fileParallelism: false,
     sequence: { concurrent: false },
-    testTimeout: 120_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000 * PATIENCE,
+    hookTimeout: 60_000 * PATIENCE,
   },
 });

@@ -105,7 +105,9 @@ pub(crate) fn insert(
     kind: &str,
     mut detail: Value,
 ) -> Result<(), StoreError> {
-    detail["by"] = by.as_str().into();
+    if let Some(detail) = detail.as_object_mut() {
+        detail.insert("by".into(), by.as_str().into());
+    }
     let sql = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1";
     let last = connection.query_row(sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)));
     let (seq, before) = last.optional()?.unwrap_or_default();

@@ -81,8 +81,8 @@ export default function Palette({ onClose, hotkeys }: { onClose: () => void; hot
             {item.keys && <Keys keys={item.keys} />}
           </li>
         ))}
-        {items.length === 0 && <li className="text-muted px-2.5 py-2">Nothing has these words.</li>}
       </ul>
+      {items.length === 0 && <p className="text-muted px-4 pb-3">Nothing has these words.</p>}
     </TopPanel>
   );
 }

@@ -33,7 +33,7 @@ export function isTyping(target: EventTarget | null): boolean {
   );
 }
 
-/** Whether a key is meant for an open menu or dialog: letters go to an entry of a menu there. */
+/** Whether a key is meant for an open menu or dialog: letters go to an entry of a menu, Escape closes it. */
 function isFloating(target: EventTarget | null): boolean {
   return target instanceof Element && target.closest('[role="menu"], [role="dialog"]') !== null;
 }
@@ -52,11 +52,11 @@ export function useHotkeys(hotkeys: Hotkey[]): void {
       if (event.defaultPrevented || ["Shift", "Control", "Meta", "Alt"].includes(event.key)) return;
       const pressed = chord(event);
       const pair = first && event.timeStamp - at < SECOND_KEY_MS ? `${first} ${pressed}` : "";
-      const typing = isTyping(event.target) || isFloating(event.target);
-      const hit = current.current.find(
-        ({ keys, whileTyping }) => (keys === pressed || keys === pair) && (!typing || whileTyping),
-      );
-      [first, at] = [hit || typing ? "" : pressed, event.timeStamp];
+      const [typing, floating] = [isTyping(event.target), isFloating(event.target)];
+      const holds = ({ keys, whileTyping }: Hotkey) =>
+        floating ? keys.startsWith("mod+") : !typing || whileTyping === true;
+      const hit = current.current.find((key) => (key.keys === pressed || key.keys === pair) && holds(key));
+      [first, at] = [hit || typing || floating ? "" : pressed, event.timeStamp];
       if (!hit) return;
       event.preventDefault();
       hit.run();

@@ -1,6 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { renderHook } from "@testing-library/react";
+import { describe, expect, it, vi } from "vitest";
 import { ago, bytes, duration, parameters, plural } from "./format";
-import { chord } from "./hotkeys";
+import { chord, useHotkeys } from "./hotkeys";
 import { visible } from "./visible";
 
 describe("format", () => {
@@ -33,5 +34,36 @@ describe("chord", () => {
       key("O", { ctrlKey: true, shiftKey: true }),
       key("Escape"),
     ]).toEqual(["mod+k", "mod+k", "?", "mod+shift+o", "escape"]);
+  });
+});
+
+describe("useHotkeys", () => {
+  it("leaves keys to those who write, and to what is open above the page", () => {
+    const run = vi.fn();
+    const keys = ["d", "escape", "mod+k"].map((keys) => ({
+      keys,
+      does: keys,
+      run: () => run(keys) as undefined,
+      whileTyping: keys !== "d",
+    }));
+    const { unmount } = renderHook(() => useHotkeys(keys));
+    const box = document.createElement("textarea");
+    const menu = document.createElement("div");
+    const entry = document.createElement("button");
+    menu.setAttribute("role", "menu");
+    menu.append(entry);
+    document.body.append(box, menu);
+    const press = (at: Element, key: string, more = {}) => {
+      run.mockClear();
+      at.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
+      return run.mock.calls.length;
+    };
+    const all = (at: Element) => [press(at, "d"), press(at, "Escape"), press(at, "k", { ctrlKey: true })];
+    expect([all(document.body), all(box), all(entry)]).toEqual([
+      [1, 1, 1],
+      [0, 1, 1],
+      [0, 0, 1],
+    ]);
+    unmount();
   });
 });

@@ -73,6 +73,13 @@ describe("Markdown", () => {
     expect(container.textContent).toContain("(evil.example)");
   });
 
+  it("nests no link in a link", () => {
+    const { container } = render(<Markdown text={"[![a pear](https://a.example/p.png)](https://b.example/)"} />);
+    expect(container.querySelectorAll("a")).toHaveLength(1);
+    expect(container.querySelector("a")?.href).toBe("https://b.example/");
+    expect(container.textContent).toContain("a pear");
+  });
+
   it("turns citations of known sources into buttons", () => {
     const cite = vi.fn();
     render(<Markdown text="As said [1] and [9]." cited={new Set([1])} onCite={cite} />);

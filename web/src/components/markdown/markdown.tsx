@@ -19,6 +19,7 @@ interface Around {
 }
 
 const AroundContext = createContext<Around>({});
+const InLink = createContext(false);
 
 const ELEMENTS = [
   ...[
@@ -45,8 +46,12 @@ const ELEMENTS = [
 ];
 
 const components: Components = {
-  a: ({ href, children }) => <SafeLink href={href}>{children}</SafeLink>,
-  img: ({ src, alt }) => <SafeLink href={typeof src === "string" ? src : undefined}>{alt || "picture"}</SafeLink>,
+  a: ({ href, children }) => (
+    <InLink value>
+      <SafeLink href={href}>{children}</SafeLink>
+    </InLink>
+  ),
+  img: ({ src, alt }) => <Picture src={typeof src === "string" ? src : undefined} alt={alt || "picture"} />,
   pre: ({ children }) => <>{children}</>,
   code: ({ className, children, node }) => {
     const text = String(children);
@@ -62,6 +67,11 @@ const components: Components = {
   ),
   cite: ({ children }) => <Citation text={String(children)} />,
 };
+
+/** A picture is a link to it; within another link it is its name only, because links do not nest. */
+function Picture({ src, alt }: { src?: string; alt: string }) {
+  return useContext(InLink) ? <>{alt}</> : <SafeLink href={src}>{alt}</SafeLink>;
+}
 
 function Code({ language, code }: { language?: string; code: string }) {
   const { onKeep } = useContext(AroundContext);

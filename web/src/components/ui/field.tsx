@@ -124,7 +124,7 @@ export function Segments<T extends string>({
           onClick={() => onChange(option.value)}
           className={cx(
             "h-6.5 rounded px-2.5 text-xs font-medium",
-            option.value === value ? "bg-raised text-ink shadow-sm" : "text-muted hover:text-ink",
+            option.value === value ? "bg-raised dark:bg-strong/45 text-ink shadow-sm" : "text-muted hover:text-ink",
           )}
         >
           {option.label}

@@ -22,7 +22,7 @@ export function KnowledgePage() {
         title="Folders"
         about="Changes are followed while hone runs. What .gitignore names, and files that look like keys, are left out."
       >
-        <AddFolder busy={going || add.isPending} error={add.error} onAdd={(path) => add.mutate(path)} />
+        <AddFolder busy={going || add.isPending} error={add.error} onAdd={(path) => add.mutateAsync(path)} />
         {folders?.job && <JobState job={folders.job} onStop={() => folders.job && stop.mutate(folders.job.id)} />}
         {error && !folders && <Problem error={error} onRetry={() => void refetch()} />}
         {!folders && !error && <Spinner label="Loading the folders" />}
@@ -51,14 +51,27 @@ export function KnowledgePage() {
   );
 }
 
-function AddFolder({ busy, error, onAdd }: { busy: boolean; error: unknown; onAdd: (path: string) => void }) {
+function AddFolder({
+  busy,
+  error,
+  onAdd,
+}: {
+  busy: boolean;
+  error: unknown;
+  onAdd: (path: string) => Promise<unknown>;
+}) {
   const [path, setPath] = useState("");
   return (
     <form
       className="flex flex-col gap-2"
       onSubmit={(event) => {
         event.preventDefault();
-        if (path.trim()) onAdd(path.trim());
+        // What is wrong with the folder is said below, and its name stays.
+        if (path.trim())
+          void onAdd(path.trim()).then(
+            () => setPath(""),
+            () => undefined,
+          );
       }}
     >
       <div className="flex flex-wrap items-end gap-3">
