@@ -5,8 +5,11 @@ use crate::{StoreError, Time, disk};
 use rusqlite::{Connection, OpenFlags};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+/// Copies that this process has begun.
+static COPIES: AtomicU64 = AtomicU64::new(0);
 /// Copies of either kind that are kept.
 pub(crate) const KEPT: usize = 7;
 
@@ -57,8 +60,9 @@ fn copy_to(connection: &Connection, path: &Path, copy: &Path) -> Result<(), Stor
     clear(&folder);
     let size = [path.to_path_buf(), beside(path, "-wal")].into_iter().filter_map(|p| fs::metadata(p).ok());
     disk::check_room(&folder, size.map(|found| found.len()).sum())?;
-    // Several processes may be at it.
-    let part = folder.join(format!(".{}.part", std::process::id()));
+    // Several processes may be at it, and several threads of one.
+    let number = COPIES.fetch_add(1, Ordering::Relaxed);
+    let part = folder.join(format!(".{}-{number}.part", std::process::id()));
     let _ = fs::remove_file(&part);
     disk::private_file(&part)?;
     let written = connection

@@ -26,6 +26,20 @@ fn nobody_else_can_read_it() {
 }
 
 #[test]
+fn several_threads_may_copy_at_once() {
+    let (home, store) = store();
+    let chat = store.chats().create(NewChat::default()).unwrap().id;
+    store.messages().append(chat, NewMessage::user(&"long ".repeat(400_000))).unwrap();
+    std::thread::scope(|scope| {
+        let copies: Vec<_> = (0..8).map(|_| scope.spawn(|| store.backup())).collect();
+        copies.into_iter().for_each(|copy| drop(copy.join().unwrap().unwrap()));
+    });
+    let names = fs::read_dir(home.path().join("backups")).unwrap();
+    let left: Vec<_> = names.map(|file| file.unwrap().file_name()).collect();
+    assert!(matches!(&left[..], [one] if one.to_string_lossy().ends_with(".db")), "{left:?}");
+}
+
+#[test]
 fn a_copy_a_day_and_seven_days() {
     let (home, store) = store();
     let chat = store.chats().create(NewChat { title: "kept".into(), ..NewChat::default() }).unwrap().id;
