@@ -29,7 +29,7 @@ fn nobody_else_can_read_it() {
 fn several_threads_may_copy_at_once() {
     let (home, store) = store();
     let chat = store.chats().create(NewChat::default()).unwrap().id;
-    store.messages().append(chat, NewMessage::user(&"long ".repeat(400_000))).unwrap();
+    store.messages().append(chat, NewMessage::user("long ".repeat(400_000))).unwrap();
     std::thread::scope(|scope| {
         let copies: Vec<_> = (0..8).map(|_| scope.spawn(|| store.backup())).collect();
         copies.into_iter().for_each(|copy| drop(copy.join().unwrap().unwrap()));
