@@ -98,7 +98,8 @@ fn judged(
     let mut known = Known::default();
     let losses = judge.losses(Some(part), &mut known)?;
     checks.extend(not_worse::losses(margins, &losses, &was.losses));
-    if failed(&checks) {
+    // Rules are looked at all the same: where one shows that must not, no smaller part is tried.
+    if failed(&checks) && sets.rules.is_empty() {
         return Ok(judgement(Decision::Reject, checks, carried, Vec::new()));
     }
     let kept = judge.kept(Some(part), &mut known)?;
