@@ -2545,7 +2545,7 @@ export interface components {
             intent?: string | null;
             /**
              * Format: int32
-             * @description Tokens of the answer at most.
+             * @description Tokens of the answer at most; 2048 where it is left out.
              * @default null
              */
             max_tokens?: number | null;
