@@ -111,7 +111,7 @@ it("learns by itself when it is told to", async () => {
   await page.getByLabel("To", { exact: true }).selectOption("22:00");
   const times = page.locator("form").filter({ hasText: "Minutes without a question" });
   await times.getByRole("button", { name: "Save" }).click();
-  await page.getByText("the night ends at another hour than it begins", { exact: false }).waitFor();
+  await page.getByText("the night ends at another hour than it begins", { exact: false }).first().waitFor();
   await page.getByLabel("To", { exact: true }).selectOption("07:00");
   await page.getByLabel("Minutes without a question").fill("30");
   await times.getByRole("button", { name: "Save" }).click();
