@@ -24,7 +24,7 @@ export function Answers({ settings }: { settings: Settings }) {
       label: "Longest answer",
       value: maxTokens,
       set: setMaxTokens,
-      help: "Tokens; empty is as long as the window",
+      help: "Tokens; empty is 2,048",
       step: "1",
     },
     {
