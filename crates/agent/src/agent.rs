@@ -38,7 +38,7 @@ pub struct Settings {
     pub results: usize,
     /// How tokens are chosen.
     pub sampling: Sampling,
-    /// Tokens of an answer at most; [`LONGEST`] where it is left out.
+    /// Tokens of an answer at most; where it is left out, what the context keeps for it and [`LONGEST`].
     pub max_tokens: Option<usize>,
     /// Whether the model is offered tools.
     pub tools: bool,

@@ -87,15 +87,18 @@ fn what_does_not_fit_and_what_is_stopped() {
     let Some(model) = model() else { return };
     let long = prompt(&"word ".repeat(5000));
     assert!(matches!(ask(model, &long).0, Err(ModelError::TooLong(_))));
-    let cancel = Cancel::default();
-    let stop = cancel.clone();
-    let endless = Prompt { max_tokens: None, ..prompt("Count from one to one thousand in words.") };
-    let end = model.ask(&endless, &cancel, &mut |heard| {
-        if matches!(heard, Heard::Text(_)) {
-            stop.set();
-        }
-    });
-    let end = end.unwrap();
-    assert_eq!(end.finish, Finish::Cancelled);
-    assert!(end.usage.completion_tokens < 100, "{end:?}");
+    // More than fits is a limit like any other.
+    for max_tokens in [None, Some(1_000_000)] {
+        let cancel = Cancel::default();
+        let stop = cancel.clone();
+        let endless = Prompt { max_tokens, ..prompt("Count from one to one thousand in words.") };
+        let end = model.ask(&endless, &cancel, &mut |heard| {
+            if matches!(heard, Heard::Text(_)) {
+                stop.set();
+            }
+        });
+        let end = end.unwrap();
+        assert_eq!(end.finish, Finish::Cancelled);
+        assert!(end.usage.completion_tokens < 100, "{end:?}");
+    }
 }

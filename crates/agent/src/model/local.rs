@@ -46,9 +46,11 @@ impl LocalModel {
         tokens.extend(model.tokenizer.encode(&prompt.opening, Special::Text).map_err(refused)?);
         let default = engine::Sampling::default();
         let asked = prompt.sampling;
+        // The engine refuses what does not fit; here it is a limit, and the window is one too.
+        let room = self.engine.context().saturating_sub(tokens.len()).max(1);
         Ok(Request {
             prompt: tokens,
-            max_tokens: prompt.max_tokens,
+            max_tokens: prompt.max_tokens.map(|most| most.min(room)),
             sampling: engine::Sampling {
                 temperature: asked.temperature.unwrap_or(default.temperature),
                 top_p: asked.top_p.unwrap_or(default.top_p),

@@ -32,7 +32,7 @@ fn a_question_about_code_is_answered_with_its_sources() {
     assert_eq!((cited.as_slice(), *finish, *steps), (&[1][..], Finish::Stop, 1));
 
     let prompt = &played.prompts[0];
-    assert_eq!(prompt.max_tokens, Some(LONGEST), "a small model may never end by itself");
+    assert_eq!(prompt.max_tokens, Some(1000), "what the context keeps for it: a quarter of 4,000");
     let [system, user] = &prompt.messages[..] else { panic!("{:?}", prompt.messages) };
     assert_eq!((system.role, user.role), (Role::System, Role::User));
     assert!(system.text().contains("Always use TypeScript"));
@@ -50,6 +50,13 @@ fn a_question_about_code_is_answered_with_its_sources() {
     let Step::Said { message, model, .. } = &played.kept.steps[1] else { panic!() };
     assert_eq!((message.text().as_str(), model.as_str()), ("It parses [1] quickly.", "script"));
     assert_eq!(played.kept.steps.len(), 2);
+}
+
+#[test]
+fn an_answer_ends_also_in_a_large_window() {
+    let (ears, kept) = (Ears::default(), Kept::default());
+    let played = play_with(Rims::default(), ask("hi"), [Line::text("Hello.")], 100_000, ears, kept);
+    assert_eq!(played.prompts[0].max_tokens, Some(LONGEST), "a small model may never end by itself");
 }
 
 #[test]

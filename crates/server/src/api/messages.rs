@@ -50,7 +50,7 @@ pub(crate) struct Say {
     temperature: Option<f32>,
     /// Equal seeds give equal answers.
     seed: Option<u64>,
-    /// Tokens of the answer at most; 2048 where it is left out.
+    /// Tokens of the answer at most; where it is left out, a quarter of the window and 2048.
     #[schema(minimum = 1)]
     max_tokens: Option<u32>,
     /// Whether the model is offered tools.

@@ -24,7 +24,7 @@ export function Answers({ settings }: { settings: Settings }) {
       label: "Longest answer",
       value: maxTokens,
       set: setMaxTokens,
-      help: "Tokens; empty is 2,048",
+      help: "Tokens; empty is a quarter of the window, 2,048 at most",
       step: "1",
     },
     {
