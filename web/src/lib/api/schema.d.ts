@@ -2545,7 +2545,7 @@ export interface components {
             intent?: string | null;
             /**
              * Format: int32
-             * @description Tokens of the answer at most; 2048 where it is left out.
+             * @description Tokens of the answer at most; where it is left out, a quarter of the window and 2048.
              * @default null
              */
             max_tokens?: number | null;
