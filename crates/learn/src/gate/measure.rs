@@ -1,7 +1,7 @@
 //! Losses and answers of one adapter on all sets.
 
-use super::Known;
-use super::sets::{Held, Sets};
+use super::sets::{Held, RuleProbes, Sets};
+use super::{Checker, Known};
 use crate::generate::{Answer, GenerateError, Wish, answers};
 use crate::replay::{DRAWN, fact_wishes};
 use crate::score;
@@ -125,34 +125,52 @@ impl Judge<'_> {
     /// What an adapter, or the base alone, knows and obeys. A rule is not in the prompt here: what is looked at is what the
     /// weights have taken over.
     pub fn kept(&mut self, adapter: Option<&Arc<Loaded>>, known: &mut Known) -> Result<Kept, GenerateError> {
-        let (model, sets) = (self.engine.model().clone(), self.sets);
-        let text = |error: engine::text::TextError| GenerateError::Failed(error.to_string());
-        let asked = fact_wishes(&model, &sets.facts).map_err(text)?;
+        Ok(Kept { facts: self.facts(adapter, known)?, rules: self.rules(adapter, known)? })
+    }
+
+    fn facts(
+        &mut self,
+        adapter: Option<&Arc<Loaded>>,
+        known: &mut Known,
+    ) -> Result<Vec<bool>, GenerateError> {
+        let facts = &self.sets.facts;
+        let asked = fact_wishes(self.engine.model(), facts).map_err(text)?;
         let said = self.say(adapter, known, &asked)?;
-        let mut facts: Vec<bool> =
-            sets.facts.iter().zip(said).map(|(fact, answer)| fact.is_in(&answer.text)).collect();
-        // One wrong answer may be chance, so most of five decide.
-        for at in (0..facts.len()).filter(|&at| !facts[at]).collect::<Vec<_>>() {
-            let drawn: Vec<Wish> =
-                (0..DRAWN).map(|seed| Wish { seed: Some(seed), ..asked[at].clone() }).collect();
-            let said = self.say(adapter, known, &drawn)?;
-            let right = said.iter().filter(|answer| sets.facts[at].is_in(&answer.text)).count();
-            facts[at] = 2 * right > said.len() + 1;
+        let mut right = Vec::with_capacity(facts.len());
+        for ((fact, wish), answer) in facts.iter().zip(asked).zip(said) {
+            let first = fact.is_in(&answer.text);
+            // One wrong answer may be chance.
+            right.push(
+                first || {
+                    let drawn: Vec<Wish> =
+                        (0..DRAWN).map(|n| Wish { seed: Some(n), ..wish.clone() }).collect();
+                    let said = self.say(adapter, known, &drawn)?;
+                    is_most(said.iter().filter(|answer| fact.is_in(&answer.text)).count(), 1 + said.len())
+                },
+            );
         }
-        let mut rules = Vec::new();
-        for rule in &sets.rules {
-            let mut showing = |prompts: &[String]| -> Result<usize, GenerateError> {
-                let wish = |prompt: &String| {
-                    let ask = Message { role: "user".into(), content: prompt.clone() };
-                    Ok(Wish { prompt: model.chat_prompt(&[ask]).map_err(text)?, most: RULE, seed: None })
-                };
-                let wishes = prompts.iter().map(wish).collect::<Result<Vec<_>, GenerateError>>()?;
-                let said = self.say(adapter, known, &wishes)?;
-                Ok(said.iter().filter(|answer| rule.checker.shows(&answer.text)).count())
+        Ok(right)
+    }
+
+    fn rules(
+        &mut self,
+        adapter: Option<&Arc<Loaded>>,
+        known: &mut Known,
+    ) -> Result<Vec<(usize, usize)>, GenerateError> {
+        let (model, sets) = (self.engine.model().clone(), self.sets);
+        let mut showing = |checker: &Checker, prompts: &[String]| -> Result<usize, GenerateError> {
+            let wish = |prompt: &String| {
+                let ask = Message { role: "user".into(), content: prompt.clone() };
+                Ok(Wish { prompt: model.chat_prompt(&[ask]).map_err(text)?, most: RULE, seed: None })
             };
-            rules.push((showing(&rule.positive)?, showing(&rule.negative)?));
-        }
-        Ok(Kept { facts, rules })
+            let wishes = prompts.iter().map(wish).collect::<Result<Vec<_>, GenerateError>>()?;
+            let said = self.say(adapter, known, &wishes)?;
+            Ok(said.iter().filter(|answer| checker.shows(&answer.text)).count())
+        };
+        let each = |rule: &RuleProbes| -> Result<(usize, usize), GenerateError> {
+            Ok((showing(&rule.checker, &rule.positive)?, showing(&rule.checker, &rule.negative)?))
+        };
+        sets.rules.iter().map(each).collect()
     }
 
     fn say(
@@ -171,6 +189,28 @@ fn means(scorer: &mut Scorer, examples: &[Example], turn: &mut dyn Turn) -> Resu
     Ok(scores.iter().map(|score| score.loss).collect())
 }
 
+/// Whether so many of all answers are more than half.
+fn is_most(right: usize, all: usize) -> bool {
+    2 * right > all
+}
+
+fn text(error: engine::text::TextError) -> GenerateError {
+    GenerateError::Failed(error.to_string())
+}
+
 fn stopped<T>(scores: Result<T, Stopped>) -> Result<T, GenerateError> {
     scores.map_err(|_| GenerateError::Stopped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fact_is_known_by_three_of_five_answers() {
+        assert_eq!(
+            (0..=5).map(|right| is_most(right, 5)).collect::<Vec<_>>(),
+            [false, false, false, true, true, true]
+        );
+    }
 }
