@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
-/// Examples of a trial, of which a third is held back.
+/// Examples of a trial, of which a fifth is held back.
 const EXAMPLES: usize = 42;
 
 pub(super) fn run(app: &App, flags: &Bench) -> anyhow::Result<ExitCode> {

@@ -6,7 +6,7 @@ use learn::demo::{conversations, example};
 use serde_json::Value;
 use store::{FeedbackKind, NewChat, NewFeedback, NewMessage, Provenance, Role, Span, Store};
 
-/// Conversations of a demonstration: of these a third is held back.
+/// Conversations of a demonstration: of these a fifth is held back.
 const COUNT: usize = 42;
 
 /// Puts the conversations with their edits into the store, and gives what can be learned from it.
