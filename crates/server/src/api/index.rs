@@ -140,7 +140,7 @@ pub(crate) async fn add(
         let known: Vec<PathBuf> = brain.index.roots()?.into_iter().map(|root| root.path.into()).collect();
         let path = allowed(FilePath::new(&folder.path), &brain.folders, &known, store.home())?;
         let session = state.indexing().start(brain.index, &path)?;
-        store.audit().add("folder indexed", serde_json::json!({ "path": path }))?;
+        store.audit().note("folder indexed", serde_json::json!({ "path": path }));
         Ok(IndexJob::of(&session))
     };
     Ok((StatusCode::ACCEPTED, Json(shared.with_store(begin).await?)))
@@ -168,7 +168,8 @@ pub(crate) async fn remove(
             return Err(NotStarted::Running(session.path.clone()).into());
         }
         index.remove(path)?;
-        Ok(store.audit().add("folder no longer indexed", serde_json::json!({ "path": path }))?)
+        store.audit().note("folder no longer indexed", serde_json::json!({ "path": path }));
+        Ok(())
     };
     shared.with_store(remove).await?;
     Ok(StatusCode::NO_CONTENT)
