@@ -21,8 +21,9 @@ class Play:
     def __init__(self, arm: str, seed: int, args, program: Path, model: Path):
         self.arm, self.seed, self.args = arm, seed, args
         self.folder = args.cache / f"learning/{arm}-{seed}"
+        self.gated = args.cache / f"learning/hone-{seed}"
         # The same adapters as those of the arm hone.
-        self.twin = args.cache / f"learning/hone-{seed}" if arm == "hone-memory" else None
+        self.twin = self.gated if arm == "hone-memory" else None
         self.home = (self.twin or self.folder) / "home"
         self.hone = Hone(program, model, self.home, args.threads)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -41,7 +42,10 @@ class Play:
             rows += [row | {"after_week": week.number} for row in played["rows"]]
             correct[week.number] = {row["week"]: interval(row["values"])[0] for row in played["rows"] if row["metric"] == "correct"}
         last = max(correct)
-        ends = {"backward_transfer": backward_transfer(correct), "average_correct": sum(correct[last].values()) / max(1, len(correct[last]))}
+        average = lambda after: sum(correct[after].values()) / max(1, len(correct[after]))
+        ends = {"backward_transfer": backward_transfer(correct), "average_correct": average(last)}
+        if last == len(self.weeks) and correct[last - 1]:  # the one with the wrong thumbs
+            ends["noise_cost"] = average(last - 1) - average(last)
         if self.arm not in PROMPTED and not self.twin:
             planted = user.secrets(self.chats)
             ends |= {"secrets_planted": len(planted), "secrets_leaked": len(self.hone.leaked(planted))}
@@ -61,6 +65,8 @@ class Play:
         # An arm in which nothing is learned is the same in every week; it is asked once, after the last one.
         if self.arm == "base" and week.number < self.args.weeks:
             return {"adapter": "base", "rows": []}
+        if self.arm == "no-gate" and week.number < self.parting():
+            return json.loads((self.gated / f"week-{week.number}.json").read_text())
         report = self.once(f"learned-{week.number}", lambda: self.learn(week.number, chats, reference))
         adapter = report.get("in_use", "base")
         frame = self.frame(week.number)
@@ -89,12 +95,27 @@ class Play:
             return {"in_use": json.loads((self.twin / f"week-{number}.json").read_text())["adapter"]}
         if self.arm.startswith("torch"):
             return self.learn_with_torch(number, chats, reference)
-        self.once(f"imported-{number}", lambda: self.hone.remember(chats))
+        before = self.gated / f"before-{number}"
+        parts = self.arm == "no-gate" and number == self.parting() > 1
+        copy = lambda: str(shutil.copytree(before, self.home, dirs_exist_ok=True))  # it holds this week's chats
+        self.once(f"imported-{number}", copy if parts else lambda: self.hone.remember(chats))
         if self.arm == "no-replay":
             return self.hone.train_without_replay(number)
+        if self.arm == "hone":
+            shutil.copytree(self.home, before, dirs_exist_ok=True)
         report = self.hone.learn("--no-gate" if self.arm == "no-gate" else None)
         promoted = report["decision"] == "promote"
+        if self.arm == "hone" and promoted:
+            shutil.rmtree(before)
         return report | {"promoted": promoted, "in_use": report["adapter"] if promoted else self.adapter}
+
+    def parting(self) -> int:
+        """The first week that the gate of the arm hone has not promoted: until then an arm without it is the same."""
+        promoted = lambda file: file.exists() and json.loads(file.read_text())["promoted"]
+        number = 1
+        while promoted(self.gated / f"learned-{number}.json"):
+            number += 1
+        return number if number > self.args.weeks or (self.gated / f"before-{number}").exists() else 1
 
     def learn_with_torch(self, number: int, chats: list[dict], reference: dict) -> dict:
         said = lambda pair: {"messages": [{"role": "user", "content": pair[0]}, {"role": "assistant", "content": pair[1]}]}

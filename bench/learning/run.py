@@ -39,7 +39,8 @@ from play import Play  # noqa: E402
 ARMS = ["base", "rules", "retrieved", "hone", "hone-memory", "torch", "no-gate", "no-replay", "torch-sequential"]
 FIELDS = ["date", "commit", "processor", "threads", "arm", "seed", "after_week", "week", "metric", "value", "low", "high", "n"]
 # Printed at the end: the last week's figures over all seeds.
-SUMMARY = ["average_correct", "style", "correct", "edit_cost", "backward_transfer", "facts_kept", "kl_drift", "rule_obeyed", "leaks"]
+SUMMARY = ["average_correct", "style", "correct", "edit_cost", "backward_transfer", "noise_cost", "facts_kept", "kl_drift",
+           "rule_obeyed", "leaks", "secrets_leaked", "learn_train_seconds", "learn_loss", "learn_peak_rss_bytes"]  # fmt: skip
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import argparse
 import json
 import random
 import time
+from dataclasses import dataclass
 
 import peft
 import torch
@@ -37,17 +38,21 @@ def main():
     base = transformers.AutoModelForCausalLM.from_pretrained(args.checkpoint, dtype=torch.float32)
     base.config.use_cache = False
     rows = [encode(tokenizer, row["messages"]) for row in read(args.rows)]
-    replay = [teach(base, *encode(tokenizer, row["messages"])) for row in read(args.replay)] if args.replay else []
+    replay = [encode(tokenizer, row["messages"]) for row in read(args.replay)] if args.replay else []
     if args.start:
         net = peft.PeftModel.from_pretrained(base, args.start, is_trainable=True)
     else:
         config = peft.LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
         net = peft.get_peft_model(base, config)
+    # Updates are zero until they are trained, and off here where they are not.
+    with torch.no_grad(), net.disable_adapter():
+        for row in replay:
+            row.top = together(net, [row])[0].topk(TOP)
     began = time.perf_counter()
     losses = train(net.train(), rows, replay, args.steps, random.Random(args.seed))
     took = time.perf_counter() - began
     net.save_pretrained(args.out)
-    tokens = sum(ids.numel() for ids, _ in rows)
+    tokens = sum(len(row.ids) for row in rows)
     last = sum(losses[-5:]) / len(losses[-5:])
     print(json.dumps({"train_seconds": took, "examples": len(rows), "loss": last, "first_loss": losses[0], "tokens": tokens}))
 
@@ -57,30 +62,40 @@ def read(path: str) -> list[dict]:
         return [json.loads(line) for line in lines]
 
 
-def encode(tokenizer, messages):
-    """Tokens and labels of one chat: the last message, with its turn's end, is what counts."""
+@dataclass
+class Row:
+    ids: torch.Tensor
+    # The first target: the last message, with its turn's end, is what counts.
+    start: int
+    # The base's most likely tokens at each target, with their log-probabilities.
+    top: torch.return_types.topk | None = None
+
+
+def encode(tokenizer, messages) -> Row:
     text = lambda part, **options: tokenizer.apply_chat_template(part, tokenize=False, **options)
     prompt = tokenizer(text(messages[:-1], add_generation_prompt=True), add_special_tokens=False).input_ids
     tokens = tokenizer(text(messages), add_special_tokens=False).input_ids[:LONGEST]
-    labels = [-100] * min(len(prompt), len(tokens)) + tokens[len(prompt) :]
-    return torch.tensor([tokens]), torch.tensor([labels])
+    return Row(torch.tensor(tokens), min(len(prompt), len(tokens) - 1))
 
 
-@torch.no_grad()
-def teach(base, ids, labels):
-    """The base's most likely tokens at each target, with their log-probabilities."""
-    wanted = labels[0, 1:] != -100
-    logs = base(input_ids=ids).logits[0, :-1][wanted].log_softmax(-1)
-    top = logs.topk(TOP)
-    return ids, wanted, top.indices, top.values
+def together(net, rows):
+    """The log-probabilities before each target of each row, computed as one padded batch."""
+    longest = max(len(row.ids) for row in rows)
+    ids = torch.zeros(len(rows), longest, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for at, row in enumerate(rows):
+        ids[at, : len(row.ids)], mask[at, : len(row.ids)] = row.ids, 1
+    hidden = net.get_base_model().model(input_ids=ids, attention_mask=mask).last_hidden_state
+    head = net.get_base_model().lm_head
+    return [head(hidden[at, row.start - 1 : len(row.ids) - 1]).float().log_softmax(-1) for at, row in enumerate(rows)]
 
 
-def divergence(net, ids, wanted, indices, values):
+def divergence(logs, row):
     """KL(base || net) over the kept tokens and one bucket for all others, a token."""
-    ours = net(input_ids=ids).logits[0, :-1][wanted].log_softmax(-1).gather(-1, indices)
+    ours = logs.gather(-1, row.top.indices)
     rest = lambda logs: (1 - logs.exp().sum(-1)).clamp(min=1e-6)
-    p, q = rest(values), rest(ours)
-    return ((values.exp() * (values - ours)).sum(-1) + p * (p / q).log()).mean()
+    p, q = rest(row.top.values), rest(ours)
+    return ((row.top.values.exp() * (row.top.values - ours)).sum(-1) + p * (p / q).log()).mean()
 
 
 def train(net, rows, replay, steps, rng) -> list[float]:
@@ -93,19 +108,18 @@ def train(net, rows, replay, steps, rng) -> list[float]:
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
     losses = []
     for step in range(steps):
-        batch = order[step * BATCH : (step + 1) * BATCH]
-        total = 0.0
-        for at in batch:
-            loss = net(input_ids=rows[at][0], labels=rows[at][1]).loss / len(batch)
-            loss.backward()
-            total += loss.item()
-        for lesson in rng.sample(replay, min(REPLAY, len(replay))):
-            (divergence(net, *lesson) / REPLAY).backward()
+        batch = [rows[at] for at in order[step * BATCH : (step + 1) * BATCH]]
+        lessons = rng.sample(replay, min(REPLAY, len(replay)))
+        said = together(net, batch + lessons)
+        own = [-logs.gather(-1, row.ids[row.start :, None]).mean() for logs, row in zip(said, batch)]
+        loss = sum(own) / len(own)
+        anchor = sum(divergence(logs, row) for logs, row in zip(said[len(batch) :], lessons)) / max(1, len(lessons))
+        (loss + anchor).backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
-        losses.append(total)
+        losses.append(loss.item())
     return losses
 
 
