@@ -139,7 +139,7 @@ fn tell(session: &Session, event: &Event<'_>) {
             let share = 100.0 * judgement.scale;
             session.log.remark(&format!("with {share:.0} % of the change: {decision}"));
         }
-        Event::Retry => session.log.remark("once more, with half the learning rate and twice the replay"),
+        Event::Retry(again) => session.log.remark(&format!("once more, {again}")),
     }
 }
 

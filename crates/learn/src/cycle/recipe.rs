@@ -1,5 +1,6 @@
 //! How to train on so many examples.
 
+use crate::gate::Again;
 use crate::train::Recipe;
 use engine::Model;
 
@@ -28,8 +29,16 @@ pub fn recipe(model: &Model, examples: usize, seed: u64) -> Recipe {
     }
 }
 
-/// The second attempt: half the learning rate and twice the replay.
-pub(crate) fn gentler(recipe: &Recipe, model: &Model) -> Recipe {
-    let rate = recipe.peak_rate(model.info.parameters) / 2.0;
-    Recipe { learning_rate: Some(rate), replay: (2 * recipe.replay).min(64), ..recipe.clone() }
+/// The second attempt.
+pub(crate) fn second(recipe: &Recipe, model: &Model, again: Again) -> Recipe {
+    match again {
+        Again::Gently => {
+            let rate = recipe.peak_rate(model.info.parameters) / 2.0;
+            Recipe { learning_rate: Some(rate), replay: (2 * recipe.replay).min(64), ..recipe.clone() }
+        }
+        Again::Longer => {
+            let steps = recipe.steps.map(|steps| steps + steps / 2);
+            Recipe { steps, epochs: 1.5 * recipe.epochs, seed: recipe.seed.wrapping_add(1), ..recipe.clone() }
+        }
+    }
 }

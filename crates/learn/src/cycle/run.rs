@@ -2,14 +2,14 @@
 
 use super::learn::Trained;
 use super::promote::{self, Promotion};
-use super::recipe::gentler;
+use super::recipe::second;
 use super::settings::{Cycle, Event, Outcome};
 use super::tell::Told;
 use super::{CycleError, Divided, Example, State};
 use crate::adapters::Library;
 use crate::gate::report::Attempt;
 use crate::gate::{
-    Before, Candidate, Decision, Held, Judge, Judgement, Known, Margins, Sets, probes, rescue,
+    Again, Before, Candidate, Decision, Held, Judge, Judgement, Known, Margins, Sets, probes, rescue,
 };
 use crate::replay::Pool;
 use crate::train::Recipe;
@@ -48,28 +48,24 @@ impl Cycle<'_> {
         )?;
         let sets = self.sets(divided, &pool)?;
         let first = self.recipe(divided.train.len());
-        let gentle = gentler(&first, self.engine.model());
+        let another = |again| second(&first, self.engine.model(), again);
         // A process that was killed in the second attempt goes on there.
-        let second = self.unfinished(&gentle).is_some();
-        let (mut last, mut attempts) = (None, Vec::new());
-        for (recipe, retried) in [(first, false), (gentle, true)] {
-            if second && !retried {
-                continue;
-            }
-            if retried && !second {
-                on_event(Event::Retry);
-            }
+        let begun = |again: &Again| self.unfinished(&another(*again)).is_some();
+        let mut again = [Again::Gently, Again::Longer].into_iter().find(begun);
+        let mut attempts = Vec::new();
+        loop {
+            let recipe = again.map_or_else(|| first.clone(), another);
             let trained = self.train(divided, &pool, recipe, turn, on_event)?;
             on_event(Event::Judging);
             let (judgement, part) = self.judge(&sets, &trained, &state, turn, &mut |judgement| {
-                attempts.push(Attempt::new(judgement, retried));
+                attempts.push(Attempt::new(judgement, again));
                 on_event(Event::Judged(judgement));
             })?;
             let report = self.report(&Told {
                 divided,
                 judgement: &judgement,
                 attempts: &attempts,
-                retried,
+                again,
                 trained: &trained,
                 began,
             });
@@ -78,14 +74,15 @@ impl Cycle<'_> {
                 let promotion = Promotion { ending, report, part: &part, divided };
                 return promote::promote(self, promotion, &mut state);
             }
-            if !judgement.is_too_much() || retried {
-                last = Some((ending, report, judgement));
-                break;
+            match judgement.again().filter(|_| again.is_none()) {
+                Some(how) => {
+                    ending.finish()?;
+                    on_event(Event::Retry(how));
+                    again = Some(how);
+                }
+                None => return promote::keep_none(self, ending, report, judgement, divided, &mut state),
             }
-            ending.finish()?;
         }
-        let (ending, report, judgement) = last.expect("the second attempt is the last one");
-        promote::keep_none(self, ending, report, judgement, divided, &mut state)
     }
 
     /// What the candidate is judged on.

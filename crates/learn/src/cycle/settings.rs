@@ -3,7 +3,7 @@
 use super::Example;
 use crate::adapters::{Base, Manifest};
 use crate::dataset::Message;
-use crate::gate::{Decision, Judgement, Margins, Report};
+use crate::gate::{Again, Decision, Judgement, Margins, Report};
 use crate::replay::Size;
 use crate::train::{self, Recipe};
 use engine::Engine;
@@ -90,7 +90,7 @@ pub enum Event<'a> {
     /// It was judged at one scale.
     Judged(&'a Judgement),
     /// It did not pass; the second attempt begins.
-    Retry,
+    Retry(Again),
 }
 
 /// What came of a cycle.

@@ -5,7 +5,7 @@ use super::settings::Cycle;
 use super::{Divided, Example};
 use crate::adapters::Library;
 use crate::gate::report::{Attempt, because, shortened};
-use crate::gate::{Decision, Judgement, Report, probes};
+use crate::gate::{Again, Decision, Judgement, Report, probes};
 use std::time::Instant;
 
 /// What the report is about.
@@ -14,8 +14,8 @@ pub(super) struct Told<'a> {
     pub(super) judgement: &'a Judgement,
     /// All that was judged.
     pub(super) attempts: &'a [Attempt],
-    /// Whether it is the second attempt.
-    pub(super) retried: bool,
+    /// How it was trained, where it is the second attempt.
+    pub(super) again: Option<Again>,
     pub(super) trained: &'a Trained,
     /// When the cycle began.
     pub(super) began: Instant,
@@ -53,7 +53,7 @@ impl Cycle<'_> {
             model: self.base.name.clone(),
             against,
             scale: judgement.scale,
-            retried: told.retried,
+            again: told.again,
             learned: divided.train.len(),
             held: divided.fresh.len()
                 + divided.older.iter().chain([&self.held_out]).map(Vec::len).sum::<usize>(),

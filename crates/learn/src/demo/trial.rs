@@ -2,7 +2,7 @@
 
 use super::{conversations, example};
 use crate::adapters::Base;
-use crate::cycle::{self, CycleError, Divided, Example, State, divide, gentler};
+use crate::cycle::{self, CycleError, Divided, Example, State, divide, second};
 use crate::dataset::Message;
 use crate::gate::report::Attempt;
 use crate::gate::{
@@ -117,14 +117,16 @@ impl Trials<'_> {
         };
         let mut base = self.known.borrow_mut();
         let (mut attempts, mut other, mut seconds) = (Vec::new(), Known::default(), (0.0, 0.0));
-        // As in a cycle: what changes too much is tried once more, gently.
+        // As in a cycle: a second attempt where it may help.
+        let mut again = None;
         let judgement = loop {
             let began = Instant::now();
-            let trained = match (kind, attempts.is_empty()) {
-                (Kind::Good, true) => self.good(&divided, seed, turn)?,
-                (_, first) => {
-                    let (train, recipe) = candidate(kind, &divided, self.recipe(&divided, seed));
-                    let recipe = if first { recipe } else { gentler(&recipe, self.engine.model()) };
+            let trained = match (kind, again) {
+                (Kind::Good, None) => self.good(&divided, seed, turn)?,
+                (_, again) => {
+                    let (train, first) = candidate(kind, &divided, self.recipe(&divided, seed));
+                    let another = |again| second(&first, self.engine.model(), again);
+                    let recipe = again.map_or_else(|| first.clone(), another);
                     let (adapter, losses) = self.train(&train, recipe, turn)?;
                     Good { seed, adapter: Loaded::new("candidate", adapter), losses }
                 }
@@ -138,16 +140,16 @@ impl Trials<'_> {
                 Candidate { adapter: trained.adapter.adapter(), losses: &trained.losses, less: true };
             let known = if before.is_some() { &mut other } else { &mut *base };
             let before = Before { adapter: before.as_ref(), known, evidence: &Evidence::default() };
-            let first = attempts.is_empty();
             let (judgement, _) = rescue(&mut judge, &candidate, before, &margins, &mut |judgement| {
-                attempts.push(Attempt::new(judgement, !first));
+                attempts.push(Attempt::new(judgement, again));
             })?;
             seconds.1 += began.elapsed().as_secs_f64();
-            if kind == Kind::Good && first {
+            if kind == Kind::Good && again.is_none() {
                 self.good.replace(Some(trained));
             }
-            if !first || !judgement.is_too_much() {
-                break judgement;
+            match judgement.again().filter(|_| again.is_none()) {
+                Some(how) => again = Some(how),
+                None => break judgement,
             }
         };
         base.write();

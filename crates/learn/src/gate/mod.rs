@@ -108,30 +108,83 @@ pub struct Judgement {
     pub changes: Vec<Change>,
 }
 
+/// How a candidate is trained once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Again {
+    /// With half the learning rate and twice the replay, where all that was tried was too much.
+    Gently,
+    /// With half as many steps again, in another order, where older examples were lost.
+    Longer,
+}
+
+impl std::fmt::Display for Again {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Again::Gently => "with half the learning rate and twice the replay",
+            Again::Longer => "with half as many steps again, in another order",
+        })
+    }
+}
+
 impl Judgement {
+    /// Whether a second attempt may mend what was found, and how.
+    pub fn again(&self) -> Option<Again> {
+        let mut failed = self.checks.iter().filter(|check| !check.passed).peekable();
+        match self.decision {
+            Decision::Reject if self.is_too_much() => Some(Again::Gently),
+            Decision::Reject if failed.peek().is_some() && failed.all(is_of_older) => Some(Again::Longer),
+            _ => None,
+        }
+    }
+
     /// Whether it was refused because it changes too much: less of it may be right. Older examples are lost by learning too
     /// little of them, and less of it would lose more. A rule that shows where it must not was taught wrongly, and less of it
     /// would only hide that.
     pub fn is_too_much(&self) -> bool {
-        let failed = |wanted: fn(&str) -> bool| self.checks.iter().any(|c| !c.passed && wanted(&c.name));
-        let harm = |name: &str| {
-            name == "sanity: answers" || (name.starts_with("not worse") && !name.contains("older"))
+        let failed =
+            |wanted: fn(&Check) -> bool| self.checks.iter().any(|check| !check.passed && wanted(check));
+        let harm = |check: &Check| {
+            check.name == "sanity: answers" || (check.name.starts_with("not worse") && !is_of_older(check))
         };
-        self.decision == Decision::Reject && failed(harm) && !failed(|name| name == "not worse: rule")
+        self.decision == Decision::Reject && failed(harm) && !failed(|check| check.name == "not worse: rule")
     }
+}
+
+/// Whether a check is about what was learned before.
+fn is_of_older(check: &Check) -> bool {
+    check.name.contains("older")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn judged(names: &[&str], decision: Decision) -> Judgement {
+        let checks = names.iter().map(|name| Check::new(name, false, String::new())).collect();
+        Judgement { decision, scale: 1.0, checks, evidence: Evidence::default(), changes: Vec::new() }
+    }
+
+    #[test]
+    fn what_is_lost_is_learned_longer_and_what_drifts_gently() {
+        let again = |names: &[&str], decision: Decision| judged(names, decision).again();
+        let older = ["not worse: older examples", "not worse: every older cycle"];
+        assert_eq!(again(&older, Decision::Reject), Some(Again::Longer));
+        assert_eq!(again(&["not worse: general texts", older[0]], Decision::Reject), Some(Again::Gently));
+        for (names, decision) in [
+            (&[older[0], "not worse: rule"][..], Decision::Reject),
+            (&[older[0], "sanity: learned"], Decision::Reject),
+            (&["better: by enough"], Decision::Reject),
+            (&["better: not by chance"], Decision::Hold),
+            (&[], Decision::Promote),
+        ] {
+            assert_eq!(again(names, decision), None, "{names:?}");
+        }
+    }
+
     #[test]
     fn less_is_tried_for_what_drifts_and_not_for_what_was_taught_wrongly() {
-        let too_much = |names: &[&str], decision: Decision| {
-            let checks = names.iter().map(|name| Check::new(name, false, String::new())).collect();
-            let evidence = Evidence::default();
-            Judgement { decision, scale: 1.0, checks, evidence, changes: Vec::new() }.is_too_much()
-        };
+        let too_much = |names: &[&str], decision: Decision| judged(names, decision).is_too_much();
         assert!(too_much(&["not worse: general texts"], Decision::Reject));
         assert!(too_much(&["sanity: answers"], Decision::Reject));
         assert!(too_much(&["not worse: facts", "not worse: older examples"], Decision::Reject));

@@ -1,6 +1,6 @@
 //! What a cycle did, in plain words and as JSON.
 
-use super::{Check, Decision, Evidence, Judgement};
+use super::{Again, Check, Decision, Evidence, Judgement};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
@@ -24,8 +24,9 @@ pub struct Change {
 /// One judgement of a candidate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// Whether it was trained a second time, with half the learning rate.
-    pub retried: bool,
+    /// How it was trained a second time.
+    #[serde(default)]
+    pub again: Option<Again>,
     /// What the update was multiplied with.
     pub scale: f32,
     /// What was decided.
@@ -36,9 +37,9 @@ pub struct Attempt {
 
 impl Attempt {
     /// What is kept of a judgement.
-    pub fn new(judgement: &Judgement, retried: bool) -> Attempt {
+    pub fn new(judgement: &Judgement, again: Option<Again>) -> Attempt {
         let failed = judgement.checks.iter().filter(|check| !check.passed).cloned().collect();
-        Attempt { retried, scale: judgement.scale, decision: judgement.decision, failed }
+        Attempt { again, scale: judgement.scale, decision: judgement.decision, failed }
     }
 }
 
@@ -57,8 +58,9 @@ pub struct Report {
     pub against: String,
     /// What the update was multiplied with.
     pub scale: f32,
-    /// Whether it is the second attempt, with half the learning rate.
-    pub retried: bool,
+    /// How it was trained, where it is the second attempt.
+    #[serde(default)]
+    pub again: Option<Again>,
     /// Examples that were learned, that were held back, and conversations that they come from.
     pub learned: usize,
     /// Held back, of now and of earlier cycles.
@@ -126,17 +128,16 @@ impl Report {
         if self.scale < 1.0 {
             let _ = writeln!(out, "All of the change was too much: {} of it is used.", self.scale);
         }
-        if self.retried {
-            let _ =
-                writeln!(out, "It is the second attempt, with half the learning rate and twice the replay.");
+        if let Some(again) = self.again {
+            let _ = writeln!(out, "It is the second attempt, {again}.");
         }
         if let Some((_, earlier)) = self.attempts.split_last().filter(|(_, earlier)| !earlier.is_empty()) {
             let _ = writeln!(out, "\nTried before:");
-            for Attempt { retried, scale, failed, .. } in earlier {
-                let gently = if *retried { ", trained gently" } else { "" };
+            for Attempt { again, scale, failed, .. } in earlier {
+                let how = again.map_or_else(String::new, |again| format!(", trained {again}"));
                 let failed: Vec<String> =
                     failed.iter().map(|check| format!("{}: {}", check.name, check.found)).collect();
-                let _ = writeln!(out, "  {scale} of the change{gently}: {}", failed.join("; "));
+                let _ = writeln!(out, "  {scale} of the change{how}: {}", failed.join("; "));
             }
         }
         let _ = writeln!(out, "\nLearned, among others:");

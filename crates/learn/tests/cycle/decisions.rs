@@ -3,7 +3,7 @@
 use crate::make::{base, examples, lenient, options, run, run_taught, store_id};
 use learn::adapters::Library;
 use learn::cycle::{CycleError, Options, State};
-use learn::gate::{Decision, Margins};
+use learn::gate::{Again, Decision, Margins};
 use std::path::Path;
 use store::Store;
 
@@ -27,11 +27,11 @@ fn a_promoted_adapter_is_in_use_with_its_report_and_its_conversations() {
     assert_eq!(active(home.path()), Some(adapter.id.clone()));
     let library = Library::open(home.path()).unwrap();
     let text = String::from_utf8(library.beside(&adapter, "report.txt").unwrap()).unwrap();
-    for part in ["Promoted", "Learned from 27 examples", "number ", "Checks:", "Better on"] {
+    for part in ["Promoted", "Learned from 32 examples", "number ", "Checks:", "Better on"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     let report: learn::gate::Report = serde_json::from_slice(&std::fs::read(&outcome.path).unwrap()).unwrap();
-    assert_eq!((report.learned, report.held, report.chats.len()), (27, 13, 27));
+    assert_eq!((report.learned, report.held, report.chats.len()), (32, 8, 32));
     let store = Store::open(home.path()).unwrap();
     let taught = store.adapters().of_chat(store_id(0).parse().unwrap()).unwrap();
     assert_eq!(taught.len(), 1);
@@ -39,7 +39,7 @@ fn a_promoted_adapter_is_in_use_with_its_report_and_its_conversations() {
     assert_eq!(adapter.run.as_ref(), library.list().unwrap()[0].run.as_ref());
 
     let state = State::read(home.path(), &base().sha256).unwrap();
-    assert_eq!((state.older.len(), state.trained.len(), state.fresh.len()), (1, 27, 0));
+    assert_eq!((state.older.len(), state.trained.len(), state.fresh.len()), (1, 32, 0));
     // One step back, and it is as before.
     library.rollback(&base()).unwrap();
     assert_eq!(active(home.path()), None);
@@ -54,10 +54,24 @@ fn what_is_worse_is_rejected_at_every_scale_and_nothing_is_in_use() {
     assert!(Library::open(home.path()).unwrap().list().unwrap().is_empty());
     let scales: Vec<f32> = outcome.report.attempts.iter().map(|attempt| attempt.scale).collect();
     assert_eq!(scales, [1.0, 0.75, 0.5, 1.0, 0.75, 0.5], "and once more with half the learning rate");
-    assert!(outcome.report.retried && outcome.report.because.contains("divergence"));
+    assert_eq!(outcome.report.again, Some(Again::Gently));
+    assert!(outcome.report.because.contains("divergence"));
     assert!(outcome.path.starts_with(home.path().join("runs")));
     let state = State::read(home.path(), &base().sha256).unwrap();
-    assert_eq!((state.fresh.len(), state.trained.len(), state.evidence.looks), (13, 0, 0));
+    assert_eq!((state.fresh.len(), state.trained.len(), state.evidence.looks), (8, 0, 0));
+}
+
+#[test]
+fn what_loses_older_examples_is_trained_longer_once() {
+    let home = tempfile::tempdir().unwrap();
+    assert_eq!(judged(home.path(), lenient()).decision, Decision::Promote);
+    let margins = Margins { older: (-1e3, 1e3), ..lenient() };
+    let outcome = run(home.path(), examples(0..60), options(margins), None).unwrap();
+    let report = outcome.report;
+    assert_eq!((report.decision, report.again), (Decision::Reject, Some(Again::Longer)));
+    let tried: Vec<_> = report.attempts.iter().map(|attempt| (attempt.again, attempt.scale)).collect();
+    assert_eq!(tried, [(None, 1.0), (Some(Again::Longer), 1.0)], "and no part of it");
+    assert!(report.text().contains("second attempt, with half as many steps again"), "{}", report.text());
 }
 
 #[test]

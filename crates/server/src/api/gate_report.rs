@@ -18,7 +18,7 @@ pub(crate) struct GateReport {
     against: String,
     /// What the update was multiplied with.
     scale: f32,
-    /// Whether it is the second attempt, with half the learning rate.
+    /// Whether it is the second attempt.
     retried: bool,
     /// Examples that were learned.
     learned: usize,
@@ -131,7 +131,7 @@ impl From<Report> for GateReport {
             model: report.model,
             against: report.against,
             scale: report.scale,
-            retried: report.retried,
+            retried: report.again.is_some(),
             learned: report.learned,
             held: report.held,
             chats: report.chats,

@@ -33,7 +33,7 @@ impl Show {
                 };
                 self.0.say(&format!("At {} of the change it {said}", judgement.scale));
             }
-            Event::Retry => self.0.say("Once more, with half the learning rate and twice the replay"),
+            Event::Retry(again) => self.0.say(&format!("Once more, {again}")),
         }
     }
 
