@@ -1874,7 +1874,7 @@ export interface components {
             losses: number[];
             /** @description The model. */
             model: string;
-            /** @description Whether it is the second attempt, with half the learning rate. */
+            /** @description Whether it is the second attempt. */
             retried: boolean;
             /**
              * Format: float
