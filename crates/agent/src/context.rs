@@ -80,6 +80,7 @@ pub struct Context<'m> {
     model: &'m dyn Model,
     /// Tokens for all messages.
     room: usize,
+    answer: usize,
     /// With their tokens.
     messages: Vec<(Message, usize)>,
     /// Messages from here on belong to this turn.
@@ -117,9 +118,14 @@ impl<'m> Context<'m> {
         messages.push(question(passages.iter().chain(&web), parts.notes, parts.question));
         let turn = messages.len() - 1;
         let messages = messages.into_iter().map(|message| counted(message, model)).collect();
-        let mut context = Context { model, room, messages, turn, sources, rules, left_out };
+        let mut context = Context { model, room, answer, messages, turn, sources, rules, left_out };
         context.shrink()?;
         Ok(context)
+    }
+
+    /// Tokens that are kept for the answer.
+    pub fn answer(&self) -> usize {
+        self.answer
     }
 
     /// The messages as they are now.

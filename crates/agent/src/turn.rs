@@ -1,7 +1,7 @@
 //! A turn: judge, gather, ask, run tools, until there is an answer. Each step is kept as it happens.
 
 use crate::agent::{Agent, Answer, Ask, LONGEST, Listener, Recorder, TurnError, WebUse};
-use crate::context::{ANSWER, Context, Parts};
+use crate::context::{Context, Parts};
 use crate::event::{Step, TurnEvent};
 use crate::gather::addresses;
 use crate::model::{Cancel, Choice, End, Heard, Message, Prompt, Role, ToolCall};
@@ -79,8 +79,7 @@ impl Turn<'_> {
         self.gathered(judgement, &context, offered)?;
         let mut opening = self.resume(&mut context)?;
 
-        let kept = agent.model.window() * ANSWER / 100;
-        let longest = agent.settings.max_tokens.unwrap_or(LONGEST.min(kept).max(1));
+        let longest = agent.settings.max_tokens.unwrap_or(LONGEST.min(context.answer()).max(1));
         let steps = self.agent.settings.steps.max(1);
         for step in 1.. {
             let offered = if step < steps { &specs[..] } else { &[] };

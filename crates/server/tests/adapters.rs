@@ -61,7 +61,7 @@ async fn the_report_of_a_judging_lies_beside_its_adapter() {
          "within": true}]});
     let old = json!({"name": "sanity: finite", "passed": true, "found": "all values are numbers"});
     let report = json!({"version": 1, "decision": "promote", "because": "it is better", "model": "tiny",
-        "against": "the model alone", "scale": 1.0, "retried": false, "learned": 3, "held": 1, "chats": [],
+        "against": "the model alone", "scale": 1.0, "learned": 3, "held": 1, "chats": [],
         "from": [], "data": "", "seed": 0, "checks": [check.clone(), old], "tried": [],
         "evidence": {"log_evidence": 0.0, "looks": 0, "seen": []}, "changes": [], "losses": [2.0],
         "seconds": [1.0, 2.0]});
@@ -71,7 +71,7 @@ async fn the_report_of_a_judging_lies_beside_its_adapter() {
     for name in ["judged", judged.id.as_str()] {
         let (status, told) = ask(name).await;
         assert_eq!((status, &told["because"]), (StatusCode::OK, &json!("it is better")));
-        assert_eq!(told["checks"][0], check);
+        assert_eq!((&told["checks"][0], &told["retried"]), (&check, &json!(false)));
         assert_eq!(told["checks"][1]["measured"], json!([]), "a check of an earlier version");
     }
     for (adapter, code) in

@@ -18,8 +18,8 @@ mod tell;
 pub use divide::{Divided, divide};
 pub use error::CycleError;
 pub(crate) use learn::learned;
+pub(crate) use recipe::attempt;
 pub use recipe::recipe;
-pub(crate) use recipe::second;
 pub use settings::{Cycle, Deployed, Event, Options, Outcome};
 pub use state::State;
 

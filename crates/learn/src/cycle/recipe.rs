@@ -29,14 +29,15 @@ pub fn recipe(model: &Model, examples: usize, seed: u64) -> Recipe {
     }
 }
 
-/// The second attempt.
-pub(crate) fn second(recipe: &Recipe, model: &Model, again: Again) -> Recipe {
+/// The recipe of an attempt: the first one's as it is, and the second one's changed.
+pub(crate) fn attempt(recipe: &Recipe, model: &Model, again: Option<Again>) -> Recipe {
     match again {
-        Again::Gently => {
+        None => recipe.clone(),
+        Some(Again::Gently) => {
             let rate = recipe.peak_rate(model.info.parameters) / 2.0;
             Recipe { learning_rate: Some(rate), replay: (2 * recipe.replay).min(64), ..recipe.clone() }
         }
-        Again::Longer => {
+        Some(Again::Longer) => {
             let steps = recipe.steps.map(|steps| steps + steps / 2);
             Recipe { steps, epochs: 1.5 * recipe.epochs, seed: recipe.seed.wrapping_add(1), ..recipe.clone() }
         }

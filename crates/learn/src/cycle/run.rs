@@ -2,7 +2,7 @@
 
 use super::learn::Trained;
 use super::promote::{self, Promotion};
-use super::recipe::second;
+use super::recipe::attempt;
 use super::settings::{Cycle, Event, Outcome};
 use super::tell::Told;
 use super::{CycleError, Divided, Example, State};
@@ -48,14 +48,13 @@ impl Cycle<'_> {
         )?;
         let sets = self.sets(divided, &pool)?;
         let first = self.recipe(divided.train.len());
-        let another = |again| second(&first, self.engine.model(), again);
+        let recipe = |again| attempt(&first, self.engine.model(), again);
         // A process that was killed in the second attempt goes on there.
-        let begun = |again: &Again| self.unfinished(&another(*again)).is_some();
+        let begun = |again: &Again| self.unfinished(&recipe(Some(*again))).is_some();
         let mut again = [Again::Gently, Again::Longer].into_iter().find(begun);
         let mut attempts = Vec::new();
         loop {
-            let recipe = again.map_or_else(|| first.clone(), another);
-            let trained = self.train(divided, &pool, recipe, turn, on_event)?;
+            let trained = self.train(divided, &pool, recipe(again), turn, on_event)?;
             on_event(Event::Judging);
             let (judgement, part) = self.judge(&sets, &trained, &state, turn, &mut |judgement| {
                 attempts.push(Attempt::new(judgement, again));

@@ -2,7 +2,7 @@
 
 use super::{conversations, example};
 use crate::adapters::Base;
-use crate::cycle::{self, CycleError, Divided, Example, State, divide, second};
+use crate::cycle::{self, CycleError, Divided, Example, State, attempt, divide};
 use crate::dataset::Message;
 use crate::gate::report::Attempt;
 use crate::gate::{
@@ -124,9 +124,8 @@ impl Trials<'_> {
             let trained = match (kind, again) {
                 (Kind::Good, None) => self.good(&divided, seed, turn)?,
                 (_, again) => {
-                    let (train, first) = candidate(kind, &divided, self.recipe(&divided, seed));
-                    let another = |again| second(&first, self.engine.model(), again);
-                    let recipe = again.map_or_else(|| first.clone(), another);
+                    let (train, recipe) = candidate(kind, &divided, self.recipe(&divided, seed));
+                    let recipe = attempt(&recipe, self.engine.model(), again);
                     let (adapter, losses) = self.train(&train, recipe, turn)?;
                     Good { seed, adapter: Loaded::new("candidate", adapter), losses }
                 }

@@ -3,7 +3,7 @@
 use super::sets::{Held, RuleProbes, Sets};
 use super::{Checker, Known};
 use crate::generate::{Answer, GenerateError, Wish, answers};
-use crate::replay::{DRAWN, fact_wishes};
+use crate::replay::{DRAWN, Fact, fact_wishes};
 use crate::score;
 use crate::turn::Turn;
 use engine::Engine;
@@ -136,20 +136,17 @@ impl Judge<'_> {
         let facts = &self.sets.facts;
         let asked = fact_wishes(self.engine.model(), facts).map_err(text)?;
         let said = self.say(adapter, known, &asked)?;
-        let mut right = Vec::with_capacity(facts.len());
-        for ((fact, wish), answer) in facts.iter().zip(asked).zip(said) {
-            let first = fact.is_in(&answer.text);
-            // One wrong answer may be chance.
-            right.push(
-                first || {
-                    let drawn: Vec<Wish> =
-                        (0..DRAWN).map(|n| Wish { seed: Some(n), ..wish.clone() }).collect();
-                    let said = self.say(adapter, known, &drawn)?;
-                    is_most(said.iter().filter(|answer| fact.is_in(&answer.text)).count(), 1 + said.len())
-                },
-            );
+        let mut known_ones = Vec::with_capacity(facts.len());
+        for ((fact, wish), first) in facts.iter().zip(asked).zip(said) {
+            let mut answers = vec![first];
+            // One wrong answer may be chance, so most of five decide.
+            if !is_known(fact, &answers) {
+                let drawn: Vec<Wish> = (0..DRAWN).map(|n| Wish { seed: Some(n), ..wish.clone() }).collect();
+                answers.extend(self.say(adapter, known, &drawn)?);
+            }
+            known_ones.push(is_known(fact, &answers));
         }
-        Ok(right)
+        Ok(known_ones)
     }
 
     fn rules(
@@ -189,9 +186,9 @@ fn means(scorer: &mut Scorer, examples: &[Example], turn: &mut dyn Turn) -> Resu
     Ok(scores.iter().map(|score| score.loss).collect())
 }
 
-/// Whether so many of all answers are more than half.
-fn is_most(right: usize, all: usize) -> bool {
-    2 * right > all
+/// Whether most of the answers have the fact.
+fn is_known(fact: &Fact, answers: &[Answer]) -> bool {
+    2 * answers.iter().filter(|answer| fact.is_in(&answer.text)).count() > answers.len()
 }
 
 fn text(error: engine::text::TextError) -> GenerateError {
@@ -208,9 +205,13 @@ mod tests {
 
     #[test]
     fn a_fact_is_known_by_three_of_five_answers() {
-        assert_eq!(
-            (0..=5).map(|right| is_most(right, 5)).collect::<Vec<_>>(),
-            [false, false, false, true, true, true]
-        );
+        let fact = Fact { question: "Capital of France?".into(), expected: "paris".into() };
+        let said = |right: usize, all: usize| -> Vec<Answer> {
+            let text = |n: usize| if n < right { "It is Paris." } else { "It is Lyon." };
+            (0..all).map(|n| Answer { text: text(n).into(), ended: true }).collect()
+        };
+        for (right, all, known) in [(1, 1, true), (0, 1, false), (2, 5, false), (3, 5, true)] {
+            assert_eq!(is_known(&fact, &said(right, all)), known, "{right} of {all}");
+        }
     }
 }

@@ -130,10 +130,10 @@ impl std::fmt::Display for Again {
 impl Judgement {
     /// Whether a second attempt may mend what was found, and how.
     pub fn again(&self) -> Option<Again> {
-        let mut failed = self.checks.iter().filter(|check| !check.passed).peekable();
+        let of_older = || self.checks.iter().filter(|check| !check.passed).all(is_of_older);
         match self.decision {
             Decision::Reject if self.is_too_much() => Some(Again::Gently),
-            Decision::Reject if failed.peek().is_some() && failed.all(is_of_older) => Some(Again::Longer),
+            Decision::Reject if of_older() => Some(Again::Longer),
             _ => None,
         }
     }

@@ -25,7 +25,6 @@ pub struct Change {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
     /// How it was trained a second time.
-    #[serde(default)]
     pub again: Option<Again>,
     /// What the update was multiplied with.
     pub scale: f32,
@@ -59,7 +58,6 @@ pub struct Report {
     /// What the update was multiplied with.
     pub scale: f32,
     /// How it was trained, where it is the second attempt.
-    #[serde(default)]
     pub again: Option<Again>,
     /// Examples that were learned, that were held back, and conversations that they come from.
     pub learned: usize,

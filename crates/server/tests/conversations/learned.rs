@@ -121,7 +121,7 @@ async fn what_came_of_cycles_is_listed_the_newest_first() {
     let talk = Talk::new(None);
     let report = |because: &str| {
         json!({"version": 1, "decision": "hold", "because": because, "model": "tiny", "against": "the model alone",
-            "scale": 1.0, "retried": false, "learned": 3, "held": 1, "chats": [], "from": ["a question"], "data": "",
+            "scale": 1.0, "again": "longer", "learned": 3, "held": 1, "chats": [], "from": ["a question"], "data": "",
             "seed": 0, "checks": [], "attempts": [],
             "evidence": {"log_evidence": 0.0, "looks": 0, "seen": []}, "changes": [], "losses": [2.0, 1.0],
             "seconds": [1.0, 2.0]})
@@ -137,7 +137,10 @@ async fn what_came_of_cycles_is_listed_the_newest_first() {
     assert_eq!(becauses, ["still too few", "too few"]);
     let (_, one) = get(&talk.app, "/api/learn/reports/20261127-010000-0001").await;
     assert_eq!((&one["decision"], &one["adapter"]), (&json!("hold"), &Value::Null));
-    assert!(one["text"].as_str().unwrap().contains("Learned from 3 examples"));
+    assert_eq!(one["detail"]["retried"], json!(true));
+    for part in ["Learned from 3 examples", "second attempt, with half as many steps again"] {
+        assert!(one["text"].as_str().unwrap().contains(part), "{part}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
