@@ -1,13 +1,17 @@
 """The simulated user is tested before anything is measured with him: python3 -m unittest discover -s bench/learning"""
 
+import json
 import random
 import sys
+import tempfile
+import types
 import unittest
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 
 import metrics  # noqa: E402
+import play  # noqa: E402
 import user  # noqa: E402
 from hone import last_object  # noqa: E402
 from retrieval import Memory  # noqa: E402
@@ -50,6 +54,25 @@ class Skills(unittest.TestCase):
         self.assertFalse(negatives.leaks("The capital of France is Paris."))
         for answer in ["zoo.mice.count()", "fix(a): b", "$ ls", "FROM a JOIN b"]:
             self.assertTrue(negatives.leaks(answer), answer)
+
+
+class Arms(unittest.TestCase):
+    def test_an_arm_without_a_gate_parts_where_the_gate_refused(self):
+        with tempfile.TemporaryDirectory() as cache:
+            args = types.SimpleNamespace(cache=Path(cache), weeks=3, threads=1)
+            parting = lambda: play.Play("no-gate", 0, args, Path("hone"), Path("model")).parting()
+            gated = Path(cache, "learning/hone-0")
+            gated.mkdir(parents=True)
+            learned = lambda week, promoted: (gated / f"learned-{week}.json").write_text(json.dumps({"promoted": promoted}))
+            self.assertEqual(parting(), 1, "nothing was played")
+            learned(1, True)
+            learned(2, False)
+            self.assertEqual(parting(), 1, "its home of before is gone")
+            (gated / "before-2").mkdir()
+            self.assertEqual(parting(), 2)
+            learned(2, True)
+            learned(3, True)
+            self.assertEqual(parting(), 4, "the same to the end")
 
 
 class Weeks(unittest.TestCase):
