@@ -10,6 +10,12 @@ pub struct Tensor {
     data: AlignedBuf<f32>,
 }
 
+impl Clone for Tensor {
+    fn clone(&self) -> Self {
+        Tensor::from_slice(self.rows, self.cols, self.as_slice())
+    }
+}
+
 impl Tensor {
     /// All zeros.
     pub fn zeros(rows: usize, cols: usize) -> Self {

@@ -52,6 +52,9 @@ pub(crate) struct Train {
     /// Compute layers again on the way back, which needs less memory and a third more time
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) checkpointing: Checkpointing,
+    /// Trainings that share the steps and differ by their seed; the average of their updates is the adapter [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(crate) members: Option<usize>,
     /// Of the first values and the order of the examples [default: 0]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
@@ -60,7 +63,7 @@ pub(crate) struct Train {
     pub(crate) recipe: Option<PathBuf>,
     /// Go on with an interrupted run; the newest where RUN is left out
     #[arg(long, value_name = "RUN", num_args = 0..=1, conflicts_with_all = ["data", "recipe", "export_job", "rank", "scale",
-        "layers", "lr", "epochs", "steps", "batch", "accumulation", "max_seq", "dropout", "loss_on", "seed"])]
+        "layers", "lr", "epochs", "steps", "batch", "accumulation", "max_seq", "dropout", "loss_on", "members", "seed"])]
     pub(crate) resume: Option<Option<String>>,
     /// Train elsewhere: write data, recipe and a script for torch and PEFT to DIR
     #[arg(long, value_name = "DIR")]

@@ -4,6 +4,7 @@
 //! is never merged into the weights that are served: it is applied beside them, per sequence.
 
 mod adapted;
+mod average;
 mod dropout;
 mod init;
 mod loaded;
@@ -51,7 +52,7 @@ pub enum Target {
 }
 
 /// One low-rank update. Both factors are f32.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Lora {
     /// `[rank, in]`.
     pub a: Tensor,
@@ -63,7 +64,7 @@ pub struct Lora {
 }
 
 /// The updates of all layers of one model.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Adapter {
     layers: Vec<[Option<Lora>; Target::ALL.len()]>,
 }

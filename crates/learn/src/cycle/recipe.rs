@@ -8,6 +8,7 @@ use engine::Model;
 const FEWEST: usize = 40;
 
 /// The recipe for a model and a number of examples: all linear layers, rank 16, and as many steps as the examples need.
+/// For a small model, whose runs differ most, half as many again are shared by two trainings, at half as much rate again.
 pub fn recipe(model: &Model, examples: usize, seed: u64) -> Recipe {
     let small = model.info.parameters < 1_000_000_000;
     let (batch, accumulation, max_seq, most) = if small { (4, 1, 512, 200) } else { (1, 8, 2048, 300) };
@@ -17,13 +18,16 @@ pub fn recipe(model: &Model, examples: usize, seed: u64) -> Recipe {
         101..=200 => 4,
         _ => 3,
     };
-    let steps = (epochs * examples.div_ceil(batch * accumulation)).clamp(FEWEST, most);
+    let alone = (epochs * examples.div_ceil(batch * accumulation)).clamp(FEWEST, most);
+    let (members, steps) = if small { (2, alone + alone / 2) } else { (1, alone) };
     Recipe {
         steps: Some(steps as u64),
         batch,
         accumulation,
         max_seq: max_seq.min(model.config().context_length),
         replay: 2,
+        members,
+        learning_rate: small.then_some(1.5e-3),
         seed,
         ..Recipe::default()
     }
@@ -39,7 +43,44 @@ pub(crate) fn attempt(recipe: &Recipe, model: &Model, again: Option<Again>) -> R
         }
         Some(Again::Longer) => {
             let steps = recipe.steps.map(|steps| steps + steps / 2);
-            Recipe { steps, epochs: 1.5 * recipe.epochs, seed: recipe.seed.wrapping_add(1), ..recipe.clone() }
+            let (epochs, members) = (1.5 * recipe.epochs, recipe.members + 1);
+            // Of none of the seeds that were tried.
+            let seed = recipe.seed.wrapping_add(recipe.members as u64);
+            Recipe { steps, epochs, members, seed, ..recipe.clone() }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// A model of no size, which is a small one.
+    fn small() -> std::sync::Arc<Model> {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/fixtures/models");
+        std::sync::Arc::new(Model::open(&fixtures.join("llama.gguf")).unwrap())
+    }
+
+    /// `bench/learning` repeats these numbers for torch and PEFT, with a test of its own.
+    #[test]
+    fn steps_are_by_the_number_of_examples() {
+        let model = small();
+        let of = |examples: usize| recipe(&model, examples, 0);
+        for (examples, steps) in [(3, 60), (28, 63), (60, 112), (152, 228), (250, 283), (400, 300)] {
+            assert_eq!(of(examples).steps, Some(steps), "{examples} examples");
+        }
+        assert_eq!((of(28).members, of(28).peak_rate(model.info.parameters)), (2, 1.5e-3));
+    }
+
+    #[test]
+    fn a_second_attempt_is_of_other_seeds_or_gentle() {
+        let model = small();
+        let first = recipe(&model, 152, 7);
+        let longer = attempt(&first, &model, Some(Again::Longer));
+        assert_eq!((longer.steps, longer.members, longer.seed), (Some(342), 3, 9), "7 and 8 were tried");
+        let gently = attempt(&first, &model, Some(Again::Gently));
+        assert_eq!((gently.learning_rate, gently.replay, gently.steps), (Some(7.5e-4), 4, Some(228)));
+        assert_eq!(attempt(&first, &model, None), first);
     }
 }

@@ -114,7 +114,7 @@ pub struct Judgement {
 pub enum Again {
     /// With half the learning rate and twice the replay, where all that was tried was too much.
     Gently,
-    /// With half as many steps again, in another order, where older examples were lost.
+    /// With half as many steps again and one training more to average, all from other seeds, where older examples were lost.
     Longer,
 }
 
@@ -122,7 +122,7 @@ impl std::fmt::Display for Again {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Again::Gently => "with half the learning rate and twice the replay",
-            Again::Longer => "with half as many steps again, in another order",
+            Again::Longer => "with half as many steps again and one training more to average",
         })
     }
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use super::{better, distance, not_worse, sanity};
 use crate::generate::GenerateError;
-use engine::adapter::{Adapter, Loaded, Lora, Tensor};
+use engine::adapter::{Adapter, Loaded, Lora};
 use std::sync::Arc;
 
 /// A trained adapter that wants to be used.
@@ -152,9 +152,8 @@ fn changes(judge: &Judge<'_>, now: (&Losses, &Said), was: (&Losses, &Said)) -> V
 /// The same update, `factor` times as strong.
 pub(super) fn scaled(adapter: &Adapter, factor: f32) -> Adapter {
     let mut other = Adapter::empty(adapter.layers());
-    let copy = |t: &Tensor| Tensor::from_slice(t.rows(), t.cols(), t.as_slice());
     for (layer, target, lora) in adapter.iter() {
-        other.set(layer, target, Lora { a: copy(&lora.a), b: copy(&lora.b), scale: lora.scale * factor });
+        other.set(layer, target, Lora { scale: lora.scale * factor, ..lora.clone() });
     }
     other
 }

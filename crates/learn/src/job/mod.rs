@@ -26,6 +26,10 @@ pub fn write(
     train: &[Example],
     valid: &[Example],
 ) -> Result<(), TrainError> {
+    if recipe.members > 1 {
+        let why = "the script for torch and PEFT trains one";
+        return Err(TrainError::Setting { name: "members", value: recipe.members.to_string(), why });
+    }
     fs::create_dir_all(folder).map_err(TrainError::io("create", folder))?;
     if fs::read_dir(folder).map_err(TrainError::io("read", folder))?.next().is_some() {
         return Err(TrainError::NotEmpty(folder.into()));

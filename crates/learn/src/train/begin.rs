@@ -35,7 +35,6 @@ pub struct Begun {
     pub info: RunInfo,
     /// Its folder.
     pub folder: Folder,
-    start: Adapter,
     sets: Sets,
     lock: File,
 }
@@ -46,15 +45,14 @@ impl Begun {
         order.recipe.check(model.config())?;
         // A name that cannot be kept is noticed before the work, not after it.
         Library::open(home)?.check_name(&order.name)?;
-        let start = first_adapter(model, &order.recipe)?;
-        Plan::new(model, &start, &sets.train, &sets.valid, &sets.replay, &order.recipe)?;
+        Plan::new(model, &sets.train, &sets.valid, &sets.replay, &order.recipe)?;
         let data_sha256 = sets.sha256();
         let Order { id, name, base, model, data, recipe, learn } = order;
         let (parent, done) = (None, false);
         let info = RunInfo { id, name, base, model, data, data_sha256, recipe, parent, done, learn };
         let folder = Folder::create(home, &info)?;
         let lock = folder.lock()?;
-        Ok(Begun { info, folder, start, sets, lock })
+        Ok(Begun { info, folder, sets, lock })
     }
 
     /// Goes on with an interrupted run. Fails where the model or the data are not those that it was begun with.
@@ -68,16 +66,15 @@ impl Begun {
         info.recipe.check(model.config())?;
         let now = RunInfo { base: base.clone(), data_sha256: sets.sha256(), ..info.clone() };
         info.check_same(&folder, &now)?;
-        let start = first_adapter(model, &info.recipe)?;
         let lock = folder.lock()?;
-        Ok(Begun { info, folder, start, sets, lock })
+        Ok(Begun { info, folder, sets, lock })
     }
 
     /// Sets the run up on `device`.
     pub fn run(self, model: Arc<Model>, device: Arc<dyn Device>) -> Result<(Run, Ending), TrainError> {
-        let Begun { info, folder, start, sets, lock } = self;
+        let Begun { info, folder, sets, lock } = self;
         let recipe = info.recipe.clone();
-        let run = Run::new(model.clone(), device, start, sets, recipe, folder.clone())?;
+        let run = Run::new(model.clone(), device, sets, recipe, folder.clone())?;
         Ok((run, Ending { model, info, folder, _lock: lock }))
     }
 }
@@ -138,8 +135,4 @@ impl Ending {
     pub fn folder(&self) -> &Folder {
         &self.folder
     }
-}
-
-fn first_adapter(model: &Model, recipe: &Recipe) -> Result<Adapter, TrainError> {
-    Ok(Adapter::init(model.config(), &recipe.shape(model.config())?, recipe.seed))
 }

@@ -21,9 +21,12 @@ const OLD: &str = "checkpoint.old.bin";
 pub(super) struct Progress {
     /// Updates that are done.
     pub(super) step: u64,
+    /// The training whose state it is, of those that share the run.
+    #[serde(default)]
+    pub(super) member: u64,
     /// What was measured at each.
     pub(super) history: Vec<Metric>,
-    /// Where the validation loss was lowest.
+    /// Where its validation loss was lowest.
     pub(super) best: Option<Best>,
 }
 
@@ -112,7 +115,7 @@ mod tests {
     use super::*;
 
     fn progress(step: u64) -> Progress {
-        Progress { step, history: Vec::new(), best: Some(Best { step: 1, loss: 0.1 + 0.2 }) }
+        Progress { step, member: 2, history: Vec::new(), best: Some(Best { step: 1, loss: 0.1 + 0.2 }) }
     }
 
     #[test]

@@ -118,7 +118,8 @@ impl Folder {
         self.write_info(&RunInfo { done: true, ..info.clone() })?;
         checkpoint::remove(&self.path);
         for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
-            if entry.file_name().to_string_lossy().starts_with("best-") {
+            let name = entry.file_name();
+            if ["best-", "member-"].iter().any(|kept| name.to_string_lossy().starts_with(kept)) {
                 // A leftover and no danger.
                 let _ = fs::remove_file(entry.path());
             }

@@ -1,14 +1,15 @@
 //! A training run: examples in, an adapter and its history out.
 //!
 //! Data goes down this list: what is asked for (`recipe`), conversations as tokens (`sets`, `tokens`), how a run begins,
-//! goes on and ends (`begin`), which examples and which of the base's own sequences make a step (`order`), what that will cost (`plan`), the run itself (`run`)
-//! with its folder on disk (`folder`, `checkpoint`), and pictures of its history (`curve`).
+//! goes on and ends (`begin`), which examples and which of the base's own sequences make a step (`order`), what that will cost (`plan`), the run itself (`run`,
+//! where several trainings share it `members`) with its folder on disk (`folder`, `checkpoint`), and pictures of its history (`curve`).
 
 mod begin;
 mod checkpoint;
 mod curve;
 mod error;
 mod folder;
+mod members;
 mod order;
 mod plan;
 mod recipe;

@@ -37,7 +37,6 @@ impl Plan {
     /// Works it out. Fails where memory is too small, with what would make it fit.
     pub fn new(
         model: &Model,
-        adapter: &Adapter,
         train: &Tokens,
         valid: &Tokens,
         replay: &[Example],
@@ -47,6 +46,7 @@ impl Plan {
             let (conversations, no_target) = (train.counts.conversations, train.counts.no_target);
             return Err(TrainError::Empty { conversations, no_target, max_seq: recipe.max_seq });
         }
+        let adapter = Adapter::init(model.config(), &recipe.shape(model.config())?, recipe.seed);
         let per_epoch = order::steps_per_epoch(train.examples.len(), recipe.step_examples());
         let steps = recipe.steps.unwrap_or_else(|| (recipe.epochs * per_epoch as f64).ceil() as u64).max(1);
         let longest = train
@@ -58,7 +58,7 @@ impl Plan {
             .max()
             .unwrap_or(0);
         let rows = longest.max(512);
-        let need = |recompute: bool| memory_needed(model, adapter, rows, recompute);
+        let need = |recompute: bool| memory_needed(model, &adapter, rows, recompute);
         let (recompute, memory_bytes) = fit(need, available_memory().unwrap_or(u64::MAX), rows, recipe)?;
         Ok(Plan {
             examples: train.examples.len(),

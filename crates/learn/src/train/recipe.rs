@@ -47,7 +47,11 @@ pub struct Recipe {
     /// What their mean divergence is multiplied with, beside the mean loss of the examples.
     #[serde(skip_serializing_if = "is_one")]
     pub anchor: f32,
-    /// Of the first factors, the order of the examples and the dropout.
+    /// Trainings that share the steps, one after another, each from first factors and in an order of its own. The
+    /// average of their updates is the adapter, with all of their ranks: runs of one recipe differ by chance, and their
+    /// average does less (Wortsman et al., "Model soups", 2022).
+    pub members: usize,
+    /// Of the first factors, the order of the examples and the dropout; the next member has the next one.
     pub seed: u64,
 }
 
@@ -92,6 +96,7 @@ impl Default for Recipe {
             recompute: None,
             replay: 0,
             anchor: 1.0,
+            members: 1,
             seed: 0,
         }
     }
@@ -149,6 +154,9 @@ impl Recipe {
         }
         if !(self.anchor >= 0.0 && self.anchor.is_finite()) {
             return bad("anchor", self.anchor.to_string(), "it must be 0 or more");
+        }
+        if !(1..=8).contains(&self.members) {
+            return bad("members", self.members.to_string(), "it must be from 1 to 8");
         }
         if !positive(self.clip) {
             return bad("clip", self.clip.to_string(), "it must be above 0");

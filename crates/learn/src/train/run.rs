@@ -2,6 +2,7 @@
 
 use super::checkpoint::{self, Best, Progress};
 use super::folder::Folder;
+use super::members::Member;
 use super::{Plan, Recipe, Sets, TrainError, order};
 use engine::Model;
 use engine::adapter::Adapter;
@@ -22,6 +23,9 @@ const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(20);
 
 /// A run that is ready to start.
 pub struct Run {
+    model: Arc<Model>,
+    device: Arc<dyn Device>,
+    member: Member,
     trainer: Trainer,
     train: Vec<Example>,
     replay: Vec<Example>,
@@ -86,11 +90,12 @@ pub enum Event<'a> {
 /// How a run ended.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The adapter: that of the lowest validation loss, or the last where nothing was validated.
+    /// The adapter: that of the lowest validation loss, or the last where nothing was validated; the average of these
+    /// where several trainings share the run.
     pub adapter: Adapter,
     /// What was measured at each step.
     pub history: Vec<Metric>,
-    /// The step whose adapter it is.
+    /// The step whose adapter it is, or the last training's part of it.
     pub best_step: u64,
     /// Whether all steps are done. If not, the run can be resumed.
     pub finished: bool,
@@ -116,31 +121,27 @@ impl Run {
     pub fn new(
         model: Arc<Model>,
         device: Arc<dyn Device>,
-        start: Adapter,
         sets: Sets,
         recipe: Recipe,
         folder: Folder,
     ) -> Result<Run, TrainError> {
         recipe.check(model.config())?;
         let Sets { train, valid, replay, .. } = sets;
-        let plan = Plan::new(&model, &start, &train, &valid, &replay, &recipe)?;
-        let options = Options {
-            recompute: plan.recompute,
-            dropout: recipe.dropout,
-            seed: recipe.seed,
-            weight_decay: recipe.weight_decay,
-            ..Options::default()
-        };
-        let mut trainer = Trainer::new(model, device, start, options)?;
-        let mut progress = Progress::default();
-        if let Some((saved, state)) = checkpoint::read(folder.path())? {
+        let plan = Plan::new(&model, &train, &valid, &replay, &recipe)?;
+        let (progress, state) = checkpoint::read(folder.path())?.unzip();
+        let progress: Progress = progress.unwrap_or_default();
+        let member = Member::new(progress.member, plan.steps, &recipe);
+        let mut trainer = trainer(&model, &device, &member, &plan)?;
+        if let Some(state) = state {
             trainer.restore(&state)?;
-            progress = saved;
         }
         // The same examples at every evaluation.
         let valid = order::all(&valid.examples[..valid.examples.len().min(VALIDATED)]);
         let between_checkpoints = BETWEEN_CHECKPOINTS;
         Ok(Run {
+            model,
+            device,
+            member,
             trainer,
             train: train.examples,
             replay,
@@ -195,6 +196,10 @@ impl Run {
             if self.progress.step >= self.plan.steps {
                 break true;
             }
+            if self.progress.step >= self.member.steps.end {
+                on_event(Event::Writing);
+                self.next_member()?;
+            }
             match self.one_step(pause, on_event) {
                 Ok(result) => result?,
                 Err(Stopped) => break false,
@@ -210,16 +215,47 @@ impl Run {
         self.trainer.forget();
         self.save()?;
         self.folder.write_history(&self.progress)?;
-        let best_step = match self.progress.best {
-            Some(best) if ended && best.step != self.progress.step => {
-                let state = self.folder.read(&best_name(best.step))?;
-                self.trainer.restore(&state)?;
-                best.step
-            }
-            _ => self.progress.step,
-        };
+        let best_step = if ended { self.restore_best()? } else { self.progress.step };
         let history = std::mem::take(&mut self.progress.history);
-        Ok(Outcome { adapter: self.trainer.into_adapter(), history, best_step, finished: ended })
+        let adapter = if ended { self.average()? } else { self.trainer.into_adapter() };
+        Ok(Outcome { adapter, history, best_step, finished: ended })
+    }
+
+    /// What all trainings of the run have come to.
+    fn average(mut self) -> Result<Adapter, TrainError> {
+        let last = self.trainer.adapter().clone();
+        let mut adapters = Vec::new();
+        for number in 0..self.member.number {
+            self.trainer.restore(&self.folder.read(&Member::file(number))?)?;
+            adapters.push(self.trainer.adapter().clone());
+        }
+        adapters.push(last);
+        Ok(Adapter::average(&adapters))
+    }
+
+    /// Keeps what one training has come to, and begins the next one. A run that is killed in here does it again.
+    fn next_member(&mut self) -> Result<(), TrainError> {
+        let best = self.restore_best()?;
+        self.folder.replace(&Member::file(self.member.number), &self.trainer.save())?;
+        self.progress.member += 1;
+        self.progress.best = None;
+        self.member = Member::new(self.progress.member, self.plan.steps, &self.recipe);
+        self.trainer = trainer(&self.model, &self.device, &self.member, &self.plan)?;
+        self.save()?;
+        // A leftover and no danger.
+        let _ = std::fs::remove_file(self.folder.path().join(best_name(best)));
+        Ok(())
+    }
+
+    /// Goes back to the lowest validation loss, where something was validated, and says at which step that was.
+    fn restore_best(&mut self) -> Result<u64, TrainError> {
+        match self.progress.best {
+            Some(best) if best.step != self.progress.step => {
+                self.trainer.restore(&self.folder.read(&best_name(best.step))?)?;
+                Ok(best.step)
+            }
+            _ => Ok(self.progress.step),
+        }
     }
 
     fn one_step(
@@ -236,7 +272,8 @@ impl Run {
             }
         }
         let (step, began) = (self.progress.step, Instant::now());
-        let packs = order::with_replay(&self.train, &self.replay, step, &self.recipe);
+        let own = step - self.member.steps.start;
+        let packs = order::with_replay(&self.train, &self.replay, own, &self.member.recipe);
         let (rows, targets) = packs.iter().fold((0, 0), |(r, t), p| (r + p.rows(), t + p.targets()));
         let (mut done, mut sum) = (0, Totals::default());
         for pack in &packs {
@@ -250,7 +287,7 @@ impl Run {
             done += pack.rows();
             on_event(Event::Pack { step: step + 1, rows: (done, rows) });
         }
-        let rate = self.recipe.rate(self.plan.learning_rate, step, self.plan.steps);
+        let rate = self.recipe.rate(self.plan.learning_rate, own, self.member.len());
         let update = self.trainer.update(rate, self.recipe.clip);
         if !update.applied || !(sum.loss + sum.divergence).is_finite() {
             return Ok(Err(TrainError::NotFinite { step: step + 1, rate }));
@@ -331,6 +368,24 @@ impl Run {
         };
         self.validate(&mut wait).unwrap_or(None)
     }
+}
+
+/// At the beginning of a training.
+fn trainer(
+    model: &Arc<Model>,
+    device: &Arc<dyn Device>,
+    member: &Member,
+    plan: &Plan,
+) -> Result<Trainer, TrainError> {
+    let recipe = &member.recipe;
+    let options = Options {
+        recompute: plan.recompute,
+        dropout: recipe.dropout,
+        seed: recipe.seed,
+        weight_decay: recipe.weight_decay,
+        ..Options::default()
+    };
+    Ok(Trainer::new(model.clone(), device.clone(), member.first_adapter(model)?, options)?)
 }
 
 fn best_name(step: u64) -> String {

@@ -1,6 +1,7 @@
 //! A run that is killed at random moments and resumed ends with the very bits of one that was not.
 
 use crate::make::{fingerprint, recipe, start, whole};
+use learn::train::Recipe;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -9,10 +10,15 @@ const CHILD: &str = "HONE_TEST_TRAINS_IN";
 const KILLS: u64 = 20;
 const EXAMPLES: usize = 33;
 
+/// Two trainings share the run: it may be killed between them too.
+fn shared() -> Recipe {
+    Recipe { members: 2, ..recipe() }
+}
+
 #[test]
 fn twenty_kills_change_no_bit() {
     let (home, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let expected = fingerprint(&whole(other.path(), &recipe(), EXAMPLES, 1));
+    let expected = fingerprint(&whole(other.path(), &shared(), EXAMPLES, 1));
     let (mut kills, mut rounds, mut state) = (0, 0, 12345u64);
     let found = loop {
         rounds += 1;
@@ -35,7 +41,7 @@ fn twenty_kills_change_no_bit() {
 #[test]
 fn child() {
     let Some(home) = std::env::var_os(CHILD) else { return };
-    let (run, folder) = start(Path::new(&home), &recipe(), EXAMPLES, 2).unwrap();
+    let (run, folder) = start(Path::new(&home), &shared(), EXAMPLES, 2).unwrap();
     println!("begun");
     let outcome = run.run(&mut || false, &mut |_| {}).unwrap();
     std::fs::write(folder.path().join("result"), fingerprint(&outcome)).unwrap();

@@ -1,7 +1,6 @@
 //! A tiny model, made-up examples, and a run of them.
 
 use engine::Model;
-use engine::adapter::Adapter;
 use engine::text::Message;
 use engine::train::{Pack, Scorer};
 use learn::adapters::Base;
@@ -87,9 +86,8 @@ pub(crate) fn start(
     let replay = if recipe.replay > 0 { replay(&model, &train) } else { Vec::new() };
     let sets = Sets { train, valid, replay, remarks: Vec::new() };
     let folder = Folder::create(home, &info(recipe))?;
-    let adapter = Adapter::init(model.config(), &recipe.shape(model.config())?, recipe.seed);
     let device = engine::train::cpu(Some(threads)).unwrap();
-    let mut run = Run::new(model, device, adapter, sets, recipe.clone(), folder.clone())?;
+    let mut run = Run::new(model, device, sets, recipe.clone(), folder.clone())?;
     run.between_checkpoints = Duration::ZERO;
     Ok((run, folder))
 }

@@ -1,7 +1,6 @@
 //! Runs that cannot begin, go on or be kept: each says why.
 
 use crate::make::{info, model, recipe, start, tokens};
-use engine::adapter::Adapter;
 use learn::train::{Folder, Recipe, Run, Sets, Tokens, TrainError};
 
 #[test]
@@ -9,11 +8,10 @@ fn an_empty_set_is_refused() {
     let home = tempfile::tempdir().unwrap();
     let (model, recipe) = (model(), recipe());
     let folder = Folder::create(home.path(), &info(&recipe)).unwrap();
-    let adapter = Adapter::init(model.config(), &recipe.shape(model.config()).unwrap(), 0);
     let device = engine::train::cpu(Some(1)).unwrap();
     let valid = tokens(&model, &[], &recipe);
     let sets = Sets { train: Tokens::default(), valid, replay: Vec::new(), remarks: Vec::new() };
-    let refused = Run::new(model, device, adapter, sets, recipe, folder).err().unwrap();
+    let refused = Run::new(model, device, sets, recipe, folder).err().unwrap();
     assert!(matches!(refused, TrainError::Empty { .. }), "{refused}");
     assert!(refused.to_string().contains("--max-seq"));
 }
@@ -36,6 +34,7 @@ fn settings_without_meaning_are_refused() {
         Recipe { max_seq: 1 << 30, ..recipe() },
         Recipe { warmup: 1.0, ..recipe() },
         Recipe { dropout: 1.0, ..recipe() },
+        Recipe { members: 0, ..recipe() },
         Recipe { clip: 0.0, ..recipe() },
         Recipe { targets: vec!["lm_head".into()], ..recipe() },
         Recipe { targets: vec![], ..recipe() },

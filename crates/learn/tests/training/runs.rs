@@ -24,10 +24,11 @@ fn a_run_learns_and_keeps_its_history() {
 #[test]
 fn stopping_and_going_on_changes_nothing() {
     let (home, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let expected = fingerprint(&whole(other.path(), &recipe(), 20, 2));
+    let recipe = Recipe { members: 2, ..recipe() };
+    let expected = fingerprint(&whole(other.path(), &recipe, 20, 2));
     let mut stops = 0;
     let found = loop {
-        let (run, _) = start(home.path(), &recipe(), 20, 2).unwrap();
+        let (run, _) = start(home.path(), &recipe, 20, 2).unwrap();
         let mut asked = 0;
         // Later each time, so that it gets on: the stop comes in the middle of a step.
         let outcome = run
@@ -46,6 +47,23 @@ fn stopping_and_going_on_changes_nothing() {
     };
     assert!(stops > 3, "{stops}");
     assert!(found == expected);
+}
+
+#[test]
+fn several_trainings_give_the_average_of_each_alone() {
+    let train = |seed: u64, steps: u64, members: usize| {
+        let home = tempfile::tempdir().unwrap();
+        whole(home.path(), &Recipe { seed, steps: Some(steps), members, ..recipe() }, 20, 1)
+    };
+    let both = train(5, 9, 2);
+    assert_eq!(both.history.len(), 10, "the steps are shared");
+    let (first, second) = (train(5, 4, 1).adapter, train(6, 5, 1).adapter);
+    for (layer, target, lora) in both.adapter.iter() {
+        let [a, b] = [&first, &second].map(|alone| alone.get(layer, target).unwrap());
+        assert!(lora.a.as_slice() == [a.a.as_slice(), b.a.as_slice()].concat(), "{target:?} of {layer}");
+        assert!(lora.b.as_slice() == [a.b.as_slice(), b.b.as_slice()].concat(), "{target:?} of {layer}");
+        assert_eq!((lora.rank(), lora.scale), (8, a.scale / 2.0));
+    }
 }
 
 #[test]

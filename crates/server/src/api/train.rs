@@ -85,6 +85,10 @@ pub(crate) struct TrainRequest {
     /// Computes layers again on the way back instead of keeping them; where memory asks for it, where it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     recompute: Option<bool>,
+    /// Trainings that share the steps and differ by their seed; the average of their updates is the adapter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(default = 1)]
+    members: Option<u32>,
     /// Of the first values, the order of the examples and the dropout.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(default = 0)]

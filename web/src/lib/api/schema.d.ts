@@ -2911,6 +2911,12 @@ export interface components {
             max_seq?: number | null;
             /**
              * Format: int32
+             * @description Trainings that share the steps and differ by their seed; the average of their updates is the adapter.
+             * @default 1
+             */
+            members?: number | null;
+            /**
+             * Format: int32
              * @description Rank of the updates.
              * @default 16
              */

@@ -154,6 +154,7 @@ fn recipe(flags: &Train, model: &Model) -> anyhow::Result<Recipe> {
     set(&mut recipe.accumulation, &flags.accumulation);
     set(&mut recipe.max_seq, &flags.max_seq);
     set(&mut recipe.dropout, &flags.dropout);
+    set(&mut recipe.members, &flags.members);
     set(&mut recipe.seed, &flags.seed);
     recipe.layers = flags.layers.or(recipe.layers);
     recipe.learning_rate = flags.lr.or(recipe.learning_rate);
