@@ -9,7 +9,7 @@ import judge
 import peer as peers
 import user
 from arms import prompts
-from hone import Hone, Server, steps
+from hone import ALONE_RATE, MEMBERS, RATE, Hone, Server, steps
 from metrics import backward_transfer, interval
 from weeks import weeks as six_weeks
 
@@ -125,8 +125,10 @@ class Play:
             (self.folder / f"{name}.jsonl").write_text("".join(json.dumps(said(pair)) + "\n" for pair in pairs))
         out = self.folder / f"peft-{number}"
         shutil.rmtree(out, ignore_errors=True)
+        # What goes on from a week before cannot begin anew: one training, at the rate that one takes.
+        members, rate = (1, ALONE_RATE) if sequential else (MEMBERS, RATE)
         words = [self.args.python, Path(__file__).parent / "arms/torch_peer.py", self.args.checkpoint, self.folder / "rows.jsonl", out,
-                 "--steps", steps(len(files["rows"])), "--seed", self.seed, "--threads", self.args.threads]  # fmt: skip
+                 "--steps", steps(len(files["rows"]), members), "--members", members, "--rate", rate, "--seed", self.seed, "--threads", self.args.threads]  # fmt: skip
         if sequential and number > 1:
             words += ["--from", self.folder / f"peft-{number - 1}"]
         if not sequential:

@@ -13,10 +13,17 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 import metrics  # noqa: E402
 import play  # noqa: E402
 import user  # noqa: E402
-from hone import last_object  # noqa: E402
+from hone import MEMBERS, RATE, last_object, steps  # noqa: E402
 from retrieval import Memory  # noqa: E402
 from skills import api, commits, functions, negatives, queries, rules  # noqa: E402
 from weeks import standing, weeks  # noqa: E402
+
+
+class Recipe(unittest.TestCase):
+    def test_it_is_that_of_hone_learn(self):
+        """The same numbers stand in the tests of crates/learn/src/cycle/recipe.rs."""
+        self.assertEqual([steps(rows) for rows in (3, 28, 60, 152, 250, 400)], [60, 63, 112, 228, 283, 300])
+        self.assertEqual((MEMBERS, RATE), (2, 1.5e-3))
 
 
 class Skills(unittest.TestCase):
