@@ -3,6 +3,10 @@
 use super::stats::{mean, upper_bound};
 use super::{Bound, Check, Kept, Losses, Margins, Measured, Sets, Unit};
 
+/// Older examples that say something of their cycle alone; fewer, where the user has changed his mind since, count among
+/// all.
+const CYCLE: usize = 3;
+
 /// What losses say.
 pub(super) fn losses(margins: &Margins, candidate: &Losses, before: &Losses) -> Vec<Check> {
     let mut checks = vec![
@@ -29,7 +33,8 @@ pub(super) fn losses(margins: &Margins, candidate: &Losses, before: &Losses) -> 
     if all.len() > 1 {
         checks.push(at_most("not worse: older examples", &all, margins.older.0));
     }
-    let worst = weeks.iter().filter(|week| !week.is_empty()).map(|week| mean(week)).fold(f64::MIN, f64::max);
+    let worst =
+        weeks.iter().filter(|week| week.len() >= CYCLE).map(|week| mean(week)).fold(f64::MIN, f64::max);
     if worst > f64::MIN {
         let found = format!("{worst:+.3} nats in the worst cycle, at most {:+.2} allowed", margins.older.1);
         let measured = Measured::new("worst cycle", worst, Bound::AtMost, margins.older.1, Unit::Nats);
@@ -131,6 +136,9 @@ mod tests {
         // One cycle is forgotten, the others gain: the mean alone would not tell.
         let forgetful = measured(2.0, 0.0, &[&[1.2; 8], &[0.5; 8]]);
         assert_eq!(failed(&forgetful, &was), ["not worse: every older cycle"]);
+        let left = |value: f64, of: usize| measured(2.0, 0.0, &[&[1.0; 16], &vec![value; of]]);
+        assert_eq!(failed(&left(1.2, 2), &left(1.0, 2)), [""; 0], "two do not speak for their cycle");
+        assert_eq!(failed(&left(1.2, 3), &left(1.0, 3)), ["not worse: every older cycle"]);
     }
 
     #[test]
