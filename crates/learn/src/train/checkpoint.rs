@@ -5,7 +5,7 @@
 //! case that the disk itself fails.
 
 use super::TrainError;
-use super::run::Metric;
+use super::outcome::Metric;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
