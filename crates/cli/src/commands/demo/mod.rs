@@ -18,7 +18,7 @@ use learn::demo::style;
 use learn::gate::Decision;
 use learn::generate::{Wish, answers};
 use learn::replay::Size;
-use learn::train::{Metric, terminal};
+use learn::train::{Metric, Recipe, terminal};
 use learn::turn::Alone;
 use serde_json::json;
 use std::path::Path;
@@ -54,6 +54,10 @@ pub(crate) fn run(app: &App, flags: &Demo) -> anyhow::Result<ExitCode> {
     let divided = divide(examples, &State::default());
     let before = ask(&engine, None, &stop)?;
     say_answer(&show, "Before", &before);
+    // One training of the two that a cycle averages, with the steps and the rate of one: it is done sooner.
+    let both = learn::cycle::recipe(engine.model(), divided.train.len(), 0);
+    let steps = both.steps.map(|steps| steps * 2 / 3);
+    let recipe = Some(Recipe { steps, members: 1, learning_rate: None, ..both });
     let cycle = Cycle {
         home: folder.path(),
         engine: &engine,
@@ -64,7 +68,7 @@ pub(crate) fn run(app: &App, flags: &Demo) -> anyhow::Result<ExitCode> {
         deployed: None,
         rules: Vec::new(),
         held_out: Vec::new(),
-        options: Options { name: "house-style".into(), size: Size::SMALL, ..Options::default() },
+        options: Options { name: "house-style".into(), size: Size::SMALL, recipe, ..Options::default() },
     };
     let outcome =
         cycle.run(&divided, State::default(), &mut Alone(&stop), &mut |event| show.event(&event))?;
