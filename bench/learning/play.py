@@ -128,7 +128,8 @@ class Play:
         # What goes on from a week before cannot begin anew: one training, at the rate that one takes.
         members, rate = (1, ALONE_RATE) if sequential else (MEMBERS, RATE)
         words = [self.args.python, Path(__file__).parent / "arms/torch_peer.py", self.args.checkpoint, self.folder / "rows.jsonl", out,
-                 "--steps", steps(len(files["rows"]), members), "--members", members, "--rate", rate, "--seed", self.seed, "--threads", self.args.threads]  # fmt: skip
+                 "--steps", steps(len(files["rows"]), members), "--members", members, "--rate", rate,
+                 "--seed", self.seed, "--threads", self.args.threads]  # fmt: skip
         if sequential and number > 1:
             words += ["--from", self.folder / f"peft-{number - 1}"]
         if not sequential:

@@ -19,7 +19,7 @@ pub use divide::{Divided, divide};
 pub use error::CycleError;
 pub(crate) use learn::learned;
 pub(crate) use recipe::attempt;
-pub use recipe::recipe;
+pub use recipe::{alone, recipe};
 pub use settings::{Cycle, Deployed, Event, Options, Outcome};
 pub use state::State;
 

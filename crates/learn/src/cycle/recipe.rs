@@ -7,30 +7,41 @@ use engine::Model;
 /// Steps at least: with fewer a handful of examples is not learned, with more it is learned by heart.
 const FEWEST: usize = 40;
 
-/// The recipe for a model and a number of examples: all linear layers, rank 16, and as many steps as the examples need.
-/// For a small model, whose runs differ most, half as many again are shared by two trainings, at half as much rate again.
+/// The recipe for a model and a number of examples. For a small model, whose runs differ most, half as many steps again are
+/// shared by two trainings, at half as much rate again.
 pub fn recipe(model: &Model, examples: usize, seed: u64) -> Recipe {
-    let small = model.info.parameters < 1_000_000_000;
-    let (batch, accumulation, max_seq, most) = if small { (4, 1, 512, 200) } else { (1, 8, 2048, 300) };
+    let alone = alone(model, examples, seed);
+    if !is_small(model) {
+        return alone;
+    }
+    let steps = alone.steps.map(|steps| steps + steps / 2);
+    Recipe { steps, members: 2, learning_rate: Some(1.5e-3), ..alone }
+}
+
+/// The same of one training: all linear layers, rank 16, and as many steps as the examples need.
+pub fn alone(model: &Model, examples: usize, seed: u64) -> Recipe {
+    let (batch, accumulation, max_seq, most) =
+        if is_small(model) { (4, 1, 512, 200) } else { (1, 8, 2048, 300) };
     let epochs = match examples {
         0..=50 => 6,
         51..=100 => 5,
         101..=200 => 4,
         _ => 3,
     };
-    let alone = (epochs * examples.div_ceil(batch * accumulation)).clamp(FEWEST, most);
-    let (members, steps) = if small { (2, alone + alone / 2) } else { (1, alone) };
+    let steps = (epochs * examples.div_ceil(batch * accumulation)).clamp(FEWEST, most);
     Recipe {
         steps: Some(steps as u64),
         batch,
         accumulation,
         max_seq: max_seq.min(model.config().context_length),
         replay: 2,
-        members,
-        learning_rate: small.then_some(1.5e-3),
         seed,
         ..Recipe::default()
     }
+}
+
+fn is_small(model: &Model) -> bool {
+    model.info.parameters < 1_000_000_000
 }
 
 /// The recipe of an attempt: the first one's as it is, and the second one's changed.
@@ -70,6 +81,7 @@ mod tests {
         for (examples, steps) in [(3, 60), (28, 63), (60, 112), (152, 228), (250, 283), (400, 300)] {
             assert_eq!(of(examples).steps, Some(steps), "{examples} examples");
         }
+        assert_eq!((alone(&model, 28, 0).steps, alone(&model, 28, 0).members), (Some(42), 1));
         assert_eq!((of(28).members, of(28).peak_rate(model.info.parameters)), (2, 1.5e-3));
     }
 

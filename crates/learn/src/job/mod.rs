@@ -4,7 +4,7 @@ use crate::adapters::Base;
 use crate::dataset::Example;
 use crate::train::{Recipe, Supervise, TrainError};
 use engine::Model;
-use engine::adapter::{Adapter, Target, peft};
+use engine::adapter::{Target, peft};
 use engine::text::ChatTemplate;
 use serde_json::json;
 use std::fs;
@@ -52,7 +52,7 @@ pub fn write(
         .map(|t: &Target| t.module_name().rsplit('.').next().unwrap_or_default())
         .collect();
     // The run's own first factors: what comes back differs from hone's adapter by rounding only.
-    let initial = Adapter::init(model.config(), &shape, recipe.seed);
+    let initial = recipe.first_adapter(model.config())?;
     peft::write(&folder.join("initial"), &initial, model.config(), None)?;
     let per_epoch = train.len().div_ceil(recipe.step_examples()).max(1) as f64;
     let job = json!({

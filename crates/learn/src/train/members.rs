@@ -1,8 +1,6 @@
-//! Several trainings in one run: which steps are whose, and the average of what comes of them.
+//! Several trainings in one run: which steps are whose.
 
-use super::{Recipe, TrainError};
-use engine::Model;
-use engine::adapter::Adapter;
+use super::Recipe;
 use std::ops::Range;
 
 /// One of the trainings of a run.
@@ -23,11 +21,6 @@ impl Member {
         let first = |number: u64| number * steps / members;
         let seed = recipe.seed.wrapping_add(number);
         Member { number, steps: first(number)..first(number + 1), recipe: Recipe { seed, ..recipe.clone() } }
-    }
-
-    /// The adapter that it begins with.
-    pub(super) fn first_adapter(&self, model: &Model) -> Result<Adapter, TrainError> {
-        Ok(Adapter::init(model.config(), &self.recipe.shape(model.config())?, self.recipe.seed))
     }
 
     /// Steps that it takes.

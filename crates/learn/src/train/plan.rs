@@ -2,7 +2,6 @@
 
 use super::{Recipe, Tokens, TrainError, order};
 use engine::Model;
-use engine::adapter::Adapter;
 use engine::train::{Example, available_memory, memory_needed};
 use serde::Serialize;
 
@@ -46,7 +45,7 @@ impl Plan {
             let (conversations, no_target) = (train.counts.conversations, train.counts.no_target);
             return Err(TrainError::Empty { conversations, no_target, max_seq: recipe.max_seq });
         }
-        let adapter = Adapter::init(model.config(), &recipe.shape(model.config())?, recipe.seed);
+        let adapter = recipe.first_adapter(model.config())?;
         let per_epoch = order::steps_per_epoch(train.examples.len(), recipe.step_examples());
         let steps = recipe.steps.unwrap_or_else(|| (recipe.epochs * per_epoch as f64).ceil() as u64).max(1);
         let longest = train

@@ -1,7 +1,7 @@
 //! How to train.
 
 use super::TrainError;
-use engine::adapter::{Shape, Target};
+use engine::adapter::{Adapter, Shape, Target};
 use engine::model::Config;
 use serde::{Deserialize, Serialize};
 
@@ -167,7 +167,7 @@ impl Recipe {
         self.shape(config).map(|_| ())
     }
 
-    /// The adapter that the run begins with.
+    /// Where the updates sit, and how large they are.
     pub fn shape(&self, config: &Config) -> Result<Shape, TrainError> {
         let mut targets = Vec::new();
         for name in &self.targets {
@@ -181,6 +181,11 @@ impl Recipe {
         }
         let first = config.layers - self.layers.unwrap_or(config.layers).min(config.layers);
         Ok(Shape { rank: self.rank, scale: self.scale, layers: first..config.layers, targets })
+    }
+
+    /// The factors that the run begins with.
+    pub fn first_adapter(&self, config: &Config) -> Result<Adapter, TrainError> {
+        Ok(Adapter::init(config, &self.shape(config)?, self.seed))
     }
 
     /// Examples of one step.

@@ -306,7 +306,7 @@ fn trainer(
         weight_decay: recipe.weight_decay,
         ..Options::default()
     };
-    Ok(Trainer::new(model.clone(), device.clone(), member.first_adapter(model)?, options)?)
+    Ok(Trainer::new(model.clone(), device.clone(), recipe.first_adapter(model.config())?, options)?)
 }
 
 fn best_name(step: u64) -> String {

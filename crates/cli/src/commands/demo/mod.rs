@@ -13,12 +13,12 @@ use engine::Engine;
 use engine::adapter::Loaded;
 use engine::text::Message;
 use learn::adapters::{Base, Library};
-use learn::cycle::{Cycle, Options, Outcome, State, divide};
+use learn::cycle::{Cycle, Options, Outcome, State, alone, divide};
 use learn::demo::style;
 use learn::gate::Decision;
 use learn::generate::{Wish, answers};
 use learn::replay::Size;
-use learn::train::{Metric, Recipe, terminal};
+use learn::train::{Metric, terminal};
 use learn::turn::Alone;
 use serde_json::json;
 use std::path::Path;
@@ -54,10 +54,8 @@ pub(crate) fn run(app: &App, flags: &Demo) -> anyhow::Result<ExitCode> {
     let divided = divide(examples, &State::default());
     let before = ask(&engine, None, &stop)?;
     say_answer(&show, "Before", &before);
-    // One training of the two that a cycle averages, with the steps and the rate of one: it is done sooner.
-    let both = learn::cycle::recipe(engine.model(), divided.train.len(), 0);
-    let steps = both.steps.map(|steps| steps * 2 / 3);
-    let recipe = Some(Recipe { steps, members: 1, learning_rate: None, ..both });
+    // One training, where a cycle averages two: it is done sooner.
+    let recipe = Some(alone(engine.model(), divided.train.len(), 0));
     let cycle = Cycle {
         home: folder.path(),
         engine: &engine,
