@@ -107,6 +107,26 @@ fn a_job_for_another_machine_is_complete() {
         )
         .contains("not empty")
     );
+    let elsewhere = hone.folder.path().join("two").display().to_string();
+    let words = ["train", "--data", &data, "--model", &model, "--members", "2", "--export-job", &elsewhere];
+    assert!(hone.fails(1, &words).contains("members is 2: the script for torch and PEFT trains one"));
+    assert!(!std::path::Path::new(&elsewhere).exists(), "nothing is left of it");
+}
+
+#[test]
+fn two_trainings_are_averaged_into_one_adapter_of_both_ranks() {
+    let hone = Hone::new();
+    let (model, data) = (tiny("llama").display().to_string(), rows(&hone, 20));
+    let words =
+        ["train", "--data", &data, "--model", &model, "--steps", "4", "--max-seq", "128", "--rank", "4"];
+    hone.ok(&[&words[..], &["--members", "2", "--name", "both"]].concat());
+    let out = hone.folder.path().join("peft");
+    let place = out.display().to_string();
+    hone.ok(&["adapter", "export", "both", "--format", "peft", "--base", &model, "--out", &place]);
+    let config = std::fs::read(out.join("adapter_config.json")).unwrap();
+    let config: Value = serde_json::from_slice(&config).unwrap();
+    // alpha / rank is 1: half of what each of the two was trained with.
+    assert_eq!((config["r"].as_u64(), config["lora_alpha"].as_f64()), (Some(8), Some(8.0)));
 }
 
 #[cfg(unix)]
