@@ -16,6 +16,7 @@ mod loading;
 mod output;
 mod program;
 mod progress;
+mod signals;
 
 use clap::{CommandFactory, Parser};
 use flags::{Command, Flags};

@@ -6,6 +6,7 @@ use crate::flags::Serve;
 use crate::loading::{self, Chosen};
 use crate::output;
 use crate::program::Around;
+use crate::signals::Signals;
 use anyhow::{Context, anyhow};
 use engine::EngineOptions;
 use hub::PullOptions;
@@ -22,7 +23,10 @@ pub(crate) fn run(app: &App, flags: &Serve) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     let (again, wishes) = mpsc::unbounded_channel();
     let offline = flags.offline || PullOptions::from_env().offline;
-    let mut rounds = Rounds { around: Arc::new(Around::new(app, offline, again)), wishes, server: None };
+    let around = Arc::new(Around::new(app, offline, again));
+    let signals =
+        runtime.block_on(async { Signals::listen() }).context("cannot listen to the system's signals")?;
+    let mut rounds = Rounds { around, wishes, signals, server: None };
     let mut asked = flags.model.model.clone();
     let mut now = Cow::Borrowed(app);
     loop {
@@ -40,6 +44,8 @@ struct Rounds {
     around: Arc<Around>,
     /// Wishes to begin again, with a model or as before.
     wishes: UnboundedReceiver<Option<String>>,
+    /// Listened to before the address is: no wish to end meets a server that cannot clean up yet.
+    signals: Signals,
     /// Where the round before has listened: clients that come between two rounds wait for the next one.
     server: Option<Server>,
 }
@@ -93,7 +99,7 @@ async fn serve(app: &App, flags: &Serve, chosen: Chosen, rounds: &mut Rounds) ->
     let mut leaving = None;
     let over = async {
         tokio::select! {
-            name = signal() => tracing::info!("{name}: answers in progress get a moment to end"),
+            name = rounds.signals.next() => tracing::info!("{name}: answers in progress get a moment to end"),
             Some(model) = rounds.wishes.recv() => end = End::Again(model),
             Ok(error) = load_failed => failure = Some(error),
         }
@@ -101,7 +107,7 @@ async fn serve(app: &App, flags: &Serve, chosen: Chosen, rounds: &mut Rounds) ->
         state.stop_training();
         state.stop_turns();
         state.stop_indexing();
-        leaving = Some(tokio::spawn(leave_at_the_next_signal()));
+        leaving = Signals::listen().ok().map(|signals| tokio::spawn(leave_at_the_next(signals)));
     };
     server.round(state.clone(), over).await;
     tokio::task::block_in_place(|| state.join_training());
@@ -181,29 +187,8 @@ fn start_loading(
     });
 }
 
-/// Waits for a wish to end, and says which.
-#[cfg(unix)]
-async fn signal() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
-    let listen = |kind| signal(kind).expect("these signals can be listened to");
-    let mut interrupt = listen(SignalKind::interrupt());
-    let mut terminate = listen(SignalKind::terminate());
-    let mut hangup = listen(SignalKind::hangup());
-    tokio::select! {
-        _ = interrupt.recv() => "interrupted",
-        _ = terminate.recv() => "told to end",
-        _ = hangup.recv() => "the terminal is gone",
-    }
-}
-
-/// Waits for a wish to end, and says which.
-#[cfg(not(unix))]
-async fn signal() -> &'static str {
-    tokio::signal::ctrl_c().await.expect("Ctrl-C can be listened to");
-    "interrupted"
-}
-
-async fn leave_at_the_next_signal() {
-    signal().await;
+/// Whoever says it twice does not want to wait.
+async fn leave_at_the_next(mut signals: Signals) {
+    signals.next().await;
     std::process::exit(130);
 }

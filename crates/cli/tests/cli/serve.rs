@@ -194,6 +194,18 @@ fn a_name_can_be_allowed() {
 
 #[cfg(unix)]
 #[test]
+fn it_ends_in_good_order_also_when_told_as_soon_as_it_listens() {
+    let hone = Hone::with_model();
+    let mut child = hone.command(&["serve", "--socket", "hone.sock"]).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    crate::support::signal("TERM", child.id());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(!hone.folder.path().join("hone.sock").exists());
+}
+
+#[cfg(unix)]
+#[test]
 fn it_listens_on_a_socket_that_only_its_user_can_open() {
     use std::os::unix::fs::PermissionsExt;
     let hone = Hone::with_model();

@@ -1,5 +1,5 @@
 // One example in full: the question, the answer that is learned, and a way to better it.
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Pencil } from "lucide-react";
 import { useState } from "react";
@@ -16,6 +16,9 @@ interface Props {
   chat: string;
   message: string;
 }
+
+/** The key of the mutation that replaces this answer by a better one. */
+export const bettering = (message: string) => ["better", message];
 
 export function ExampleText(props: Props) {
   const [open, setOpen] = useState(false);
@@ -34,15 +37,21 @@ function Text({ chat, message }: Props) {
     queryKey: ["chat", chat],
     queryFn: () => unwrap(api.GET("/api/chats/{chat}", { params: { path: { chat } } })),
   });
+  const save = useMutation({
+    mutationKey: bettering(message),
+    mutationFn: async (text: string) => {
+      await unwrap(api.POST("/api/messages/{message}/edit", { params: { path: { message } }, body: { text } }));
+      // The new version is an example of its own: this one has ended when the list shows that one.
+      await Promise.all(
+        [["chat", chat], ["export"], ["learn"]].map((queryKey) => client.invalidateQueries({ queryKey })),
+      );
+      setEditing(false);
+    },
+  });
   if (error) return <p className="text-danger mt-1.5">{error.message}</p>;
   if (!data) return <Spinner label="Loading the example" />;
   const { question, answer } = exampleIn(data.messages, message);
   if (!answer) return <p className="text-muted mt-1.5">It is no longer there.</p>;
-  const save = async (text: string) => {
-    await unwrap(api.POST("/api/messages/{message}/edit", { params: { path: { message } }, body: { text } }));
-    setEditing(false);
-    for (const queryKey of [["chat", chat], ["export"], ["learn"]]) void client.invalidateQueries({ queryKey });
-  };
   return (
     <div className="border-line mt-2 flex flex-col gap-2 border-l-2 pl-3">
       <p className="break-words whitespace-pre-wrap">{visible(question)}</p>
@@ -51,7 +60,7 @@ function Text({ chat, message }: Props) {
           label="Edit the answer"
           text={answer}
           save="Learn this instead"
-          onSave={save}
+          onSave={save.mutateAsync}
           onCancel={() => setEditing(false)}
         />
       ) : (

@@ -1,5 +1,5 @@
 // What would be learned of the conversations: every answer, kept or not, why, and the user's word on it.
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useIsMutating, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Badge, Empty, Problem, Spinner } from "@/components/ui/feedback";
 import { Segments, Select } from "@/components/ui/field";
@@ -8,7 +8,7 @@ import { tellError } from "@/components/ui/toast";
 import { type Schemas, api, unwrap } from "@/lib/api/client";
 import { ago, count, plural } from "@/lib/format";
 import { visible } from "@/lib/visible";
-import { ExampleText } from "./example-text";
+import { ExampleText, bettering } from "./example-text";
 
 type Example = Schemas["ExampleObject"];
 type Counted = Schemas["ExportCounts"];
@@ -94,6 +94,7 @@ function ExampleRow({ example }: { example: Example }) {
       void client.invalidateQueries({ queryKey: ["learn"] });
     },
   });
+  const replaced = useIsMutating({ mutationKey: bettering(example.message) }) > 0;
   const choice = (value: string) => choose.mutate(value === "auto" ? null : value === "yes");
   return (
     <div className="flex flex-wrap items-start gap-x-3 gap-y-1.5">
@@ -111,7 +112,7 @@ function ExampleRow({ example }: { example: Example }) {
         <Select
           aria-label="Learn from this"
           value={example.chosen === null ? "auto" : example.chosen ? "yes" : "no"}
-          disabled={choose.isPending || !example.chat}
+          disabled={choose.isPending || replaced || !example.chat}
           onChange={(event) => choice(event.target.value)}
           className="text-xs"
         >
