@@ -1,8 +1,9 @@
-//! A cycle that is killed at random moments: one adapter is in use, or none, and going on ends as if nothing had been.
+//! A cycle that is killed at random moments, or cannot write: one adapter is in use, or none, and going on ends as if
+//! nothing had been.
 
-use crate::make::{base, examples, lenient, options, run};
+use crate::make::{base, examples, lenient, options, run, run_heard};
 use learn::adapters::Library;
-use learn::cycle::State;
+use learn::cycle::{Event, State};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -44,6 +45,32 @@ fn a_killed_cycle_leaves_one_adapter_in_use_or_none() {
     let library = Library::open(home.path()).unwrap();
     assert_eq!(library.active(&base().sha256).unwrap().unwrap().sha256, expected.sha256);
     assert_eq!(library.list().unwrap().len(), 1);
+}
+
+#[test]
+fn a_promotion_that_failed_half_way_is_gone_on_with_and_nothing_is_trained_again() {
+    let state = format!("learn/{}.json", base().sha256);
+    for file in ["adapters/active.json", &state] {
+        let home = tempfile::tempdir().unwrap();
+        let obstacle = home.path().join(file);
+        let failed = run_heard(home.path(), examples(0..40), options(lenient()), &[], &mut |event| {
+            if let Event::Judged(_) = event {
+                std::fs::create_dir_all(&obstacle).unwrap();
+            }
+            false
+        });
+        assert!(failed.is_err(), "{file} cannot be written");
+        std::fs::remove_dir(&obstacle).unwrap();
+        let outcome = run_heard(home.path(), examples(0..40), options(lenient()), &[], &mut |event| {
+            assert!(!matches!(event, Event::Train(_)), "{file}");
+            false
+        });
+        let promoted = outcome.unwrap().adapter.unwrap();
+        let library = Library::open(home.path()).unwrap();
+        assert_eq!(library.active(&base().sha256).unwrap().unwrap().id, promoted.id, "{file}");
+        assert_eq!(library.list().unwrap().len(), 1, "{file}");
+        assert_eq!(State::read(home.path(), &base().sha256).unwrap().older.len(), 1, "{file}");
+    }
 }
 
 /// Not a test of its own: what the killed process does.

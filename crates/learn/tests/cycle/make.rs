@@ -6,7 +6,7 @@ use learn::cycle::{Cycle, CycleError, Event, Example, Options, Outcome, State, d
 use learn::dataset::Message;
 use learn::gate::Margins;
 use learn::replay::Size;
-use learn::train::Recipe;
+use learn::train::{self, Recipe};
 use learn::turn::Alone;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -103,6 +103,22 @@ pub(crate) fn run_taught(
     stop_at: Option<u64>,
     rules: &[&str],
 ) -> Result<Outcome, CycleError> {
+    run_heard(home, examples, options, rules, &mut |event| {
+        if let Event::Begun(_, _, done) = event {
+            println!("begun after {done}");
+        }
+        matches!(event, Event::Train(train::Event::Step { metric, .. }) if stop_at == Some(metric.step))
+    })
+}
+
+/// The same with what happens told to `hear`, which says whether to stop.
+pub(crate) fn run_heard(
+    home: &Path,
+    examples: Vec<Example>,
+    options: Options,
+    rules: &[&str],
+    hear: &mut dyn FnMut(&Event<'_>) -> bool,
+) -> Result<Outcome, CycleError> {
     let model = model();
     let engine_options = EngineOptions { threads: Some(1), context: Some(128), ..EngineOptions::default() };
     let engine = Engine::start(model, engine_options).unwrap();
@@ -123,11 +139,6 @@ pub(crate) fn run_taught(
     let divided = divide(examples, &state);
     let stop = AtomicBool::new(false);
     cycle.run(&divided, state, &mut Alone(&stop), &mut |event| {
-        if let Event::Train(learn::train::Event::Step { metric, .. }) = event {
-            stop.fetch_or(stop_at == Some(metric.step), Ordering::Relaxed);
-        }
-        if let Event::Begun(_, _, done) = event {
-            println!("begun after {done}");
-        }
+        stop.fetch_or(hear(&event), Ordering::Relaxed);
     })
 }
