@@ -26,7 +26,8 @@ TESTS = ["--test", "secrets", "--test", "export"]
 def figures(text: str) -> list[dict]:
     """What the tests print, as rows."""
     rows = []
-    for name, recall, precision, n in re.findall(r"^(.+): recall ([\d.]+) %, precision ([\d.]+) % \((\d+) secrets", text, re.M):
+    # The dots are the test runner's: one for each test that has passed before.
+    for name, recall, precision, n in re.findall(r"^\.*(.+): recall ([\d.]+) %, precision ([\d.]+) % \((\d+) secrets", text, re.M):
         case = f"secrets, {name}"
         rows += [{"case": case, "metric": metric, "value": value, "n": n} for metric, value in [("recall", recall), ("precision", precision)]]
     for n, targets in re.findall(r"(\d+) conversations, (\d+) targets, none of them", text):

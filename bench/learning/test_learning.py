@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 
+import data  # noqa: E402
 import metrics  # noqa: E402
 import play  # noqa: E402
 import user  # noqa: E402
@@ -24,6 +25,15 @@ class Recipe(unittest.TestCase):
         """The same numbers stand in the tests of crates/learn/src/cycle/recipe.rs."""
         self.assertEqual([steps(rows) for rows in (3, 28, 60, 152, 250, 400)], [60, 63, 112, 228, 283, 300])
         self.assertEqual((MEMBERS, RATE), (2, 1.5e-3))
+
+
+class Data(unittest.TestCase):
+    def test_what_tests_print_becomes_rows(self):
+        text = ("running 3 tests\n..held out: recall 95.7 %, precision 96.7 % (1000 secrets, 1000 others)\n"
+                ".12 conversations, 5 targets, none of them with text of others\n0 of 200 planted secrets found\n")  # fmt: skip
+        rows = [(row["case"], row["metric"], str(row["value"]), row["n"]) for row in data.figures(text)]
+        self.assertEqual(rows, [("secrets, held out", "recall", "95.7", "1000"), ("secrets, held out", "precision", "96.7", "1000"),
+                                ("text of others in 5 targets", "found", "0", "12"), ("planted secrets", "found", "0", "200")])  # fmt: skip
 
 
 class Skills(unittest.TestCase):
