@@ -107,6 +107,7 @@ async fn serve(app: &App, flags: &Serve, chosen: Chosen, rounds: &mut Rounds) ->
         state.stop_training();
         state.stop_turns();
         state.stop_indexing();
+        // Failing that, it ends as after the first wish.
         leaving = Signals::listen().ok().map(|signals| tokio::spawn(leave_at_the_next(signals)));
     };
     server.round(state.clone(), over).await;

@@ -13,12 +13,18 @@ pub(crate) struct Server {
     pub(crate) address: String,
 }
 
+/// `hone serve` that has said where it listens, and what it said.
+fn listening(hone: &Hone, args: &[&str]) -> (Child, String) {
+    let mut child = hone.command(&[&["serve"], args].concat()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    (child, line.trim().to_owned())
+}
+
 impl Server {
     pub(crate) fn start(hone: &Hone, args: &[&str]) -> Server {
-        let mut child = hone.command(&[&["serve", "--port", "0"], args].concat()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("http://").unwrap_or_else(|| panic!("{line:?}")).to_string();
+        let (child, line) = listening(hone, &[&["--port", "0"], args].concat());
+        let address = line.strip_prefix("http://").unwrap_or_else(|| panic!("{line:?}")).to_string();
         Server { child, address }
     }
 
@@ -196,9 +202,7 @@ fn a_name_can_be_allowed() {
 #[test]
 fn it_ends_in_good_order_also_when_told_as_soon_as_it_listens() {
     let hone = Hone::with_model();
-    let mut child = hone.command(&["serve", "--socket", "hone.sock"]).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let (mut child, _) = listening(&hone, &["--socket", "hone.sock"]);
     crate::support::signal("TERM", child.id());
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(!hone.folder.path().join("hone.sock").exists());
@@ -210,10 +214,8 @@ fn it_listens_on_a_socket_that_only_its_user_can_open() {
     use std::os::unix::fs::PermissionsExt;
     let hone = Hone::with_model();
     let path = hone.folder.path().join("hone.sock");
-    let mut child = hone.command(&["serve", "--socket", "hone.sock"]).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(line.trim(), format!("unix:{}", path.canonicalize().unwrap().display()));
+    let (mut child, line) = listening(&hone, &["--socket", "hone.sock"]);
+    assert_eq!(line, format!("unix:{}", path.canonicalize().unwrap().display()));
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let mut stream = std::os::unix::net::UnixStream::connect(&path).unwrap();
     write!(stream, "GET /v1/models HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
