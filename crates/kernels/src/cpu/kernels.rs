@@ -39,12 +39,15 @@ pub(crate) struct Kernels {
 
     /// Float weight rows into columns: `out[k · stride + r] = w[r, k]`.
     pub(crate) unpack_floats: unsafe fn(format: Format, rows: Rows<'_>, stride: usize, out: &mut [f32]),
+    /// Weight rows as they lie: `out[c / 64][r][c % 64] = w[rows.start + r, cols.start + c]`. `cols` are whole blocks and
+    /// begin at a multiple of 64; columns past the last are left as they are.
+    pub(crate) dequantize: unsafe fn(w: &Matrix, rows: Range<usize>, cols: Range<usize>, out: &mut [f32]),
     /// As `gemv`, for float weights and activations.
     pub(crate) gemv_floats: unsafe fn(format: Format, rows: Rows<'_>, x: &Tensor, acc: &mut [f32]),
     /// `c += a · b` in f32.
     pub(crate) gemm_floats: unsafe fn(shape: Gemm, a: &[f32], b: &[f32], c: &mut [f32]),
 
-    /// Products in bf16, where the processor has them.
+    /// Products in bf16, where the processor is faster at them than in f32.
     pub(crate) bf16: fn() -> Option<&'static Bf16>,
 
     /// `gate = silu(gate) ⊙ up`.
@@ -182,6 +185,7 @@ safe_calls! {
     gemm(panel: &Panel, x: &QuantRows, acc: &mut [f32]);
     gemv(format: Format, rows: Rows<'_>, x: &QuantRows, acc: &mut [f32]);
     unpack_floats(format: Format, rows: Rows<'_>, stride: usize, out: &mut [f32]);
+    dequantize(w: &Matrix, rows: Range<usize>, cols: Range<usize>, out: &mut [f32]);
     gemv_floats(format: Format, rows: Rows<'_>, x: &Tensor, acc: &mut [f32]);
     gemm_floats(shape: Gemm, a: &[f32], b: &[f32], c: &mut [f32]);
     silu_mul(gate: &mut [f32], up: &[f32]);

@@ -1,26 +1,21 @@
 //! The input's gradient of linear layers with quantised weights: `dx = Σ dy · w`.
 //!
 //! The sum runs over weight rows, so a few rows at a time are unpacked as they lie in the file and multiplied with
-//! some columns of `dy`: no dequantised or transposed copy of the weights is made. In bf16 where the processor
-//! multiplies it, in f32 elsewhere; sums are f32.
+//! some columns of `dy`: no dequantised or transposed copy of the weights is made. In bf16 where the processor is
+//! faster at it, in f32 elsewhere; sums are f32.
 
 use super::activations::grow;
-use super::kernels::{Bf16, Gemm, Kernels};
+use super::kernels::Gemm;
 use super::parts::Parts;
+use super::products::{Half, Products, SLICE, Single};
 use super::{Cpu, Team, lock};
 use crate::pool::Pool;
-use crate::quant::dequantize_row;
 use crate::{AlignedBuf, LinearGrad, Matrix, Tensor, gradient};
+use bytemuck::Zeroable;
 use std::ops::Range;
-
-/// Columns that one register tile is wide: the unit in which unpacked weights lie.
-const SLICE: usize = 64;
 
 /// Columns of `dx` in an item of work at most.
 const COLS: usize = 4 * SLICE;
-
-/// Weight rows that are unpacked together: 24 KiB of bf16 for a slice, which stay in the first cache.
-const PANEL: usize = 192;
 
 /// Fewest rows of `dx` in an item.
 const ROWS: usize = 32;
@@ -30,23 +25,26 @@ const ROWS: usize = 32;
 pub(super) struct Buffers {
     /// The item's part of `dx`.
     sums: AlignedBuf<f32>,
-    floats: AlignedBuf<f32>,
-    /// `[cols / SLICE][rows / 2][SLICE][2]`: as the dot product of pairs reads them.
-    pairs: AlignedBuf<u16>,
+    /// Unpacked weights, see [`Products::unpack`].
+    weights: AlignedBuf<f32>,
 }
 
 pub(super) fn backward(cpu: &Cpu, jobs: &[LinearGrad<'_>], dx: &mut Tensor) {
     gradient::check_linear(jobs, dx);
+    match (cpu.kernels.bf16)() {
+        Some(bf16) => multiply(Half(bf16), cpu, jobs, dx),
+        None => multiply(Single(cpu.kernels), cpu, jobs, dx),
+    }
+}
+
+fn multiply<M: Products>(math: M, cpu: &Cpu, jobs: &[LinearGrad<'_>], dx: &mut Tensor) {
     let (rows, cols) = (dx.rows(), dx.cols());
     let plan = Plan::new(cpu.threads, rows, cols, jobs);
-    let bf16 = (cpu.kernels.bf16)();
     let mut team = cpu.team();
     let Team { pool, scratch, packed, .. } = &mut *team;
-    if let Some(bf16) = bf16 {
-        packed.resize_with(packed.len().max(jobs.len()), AlignedBuf::default);
-        for (job, packed) in jobs.iter().zip(&mut *packed) {
-            pack(pool, bf16, job.dy, packed);
-        }
+    packed.resize_with(packed.len().max(jobs.len()), AlignedBuf::default);
+    for (job, packed) in jobs.iter().zip(&mut *packed) {
+        pack(math, pool, job.dy, packed);
     }
     let dx = Parts::of(dx);
     pool.share(plan.items(), |thread, items| {
@@ -56,11 +54,8 @@ pub(super) fn backward(cpu: &Cpu, jobs: &[LinearGrad<'_>], dx: &mut Tensor) {
             let size = tile.rows.len() * tile.cols.len();
             grow(&mut b.sums, size);
             b.sums[..size].fill(0.0);
-            for (i, job) in jobs.iter().enumerate() {
-                match bf16 {
-                    Some(bf16) => add_bf16(bf16, job.weight, &packed[i], rows, &tile, b),
-                    None => add_floats(cpu.kernels, job, &tile, b),
-                }
+            for (job, packed) in jobs.iter().zip(&*packed) {
+                add(math, job.weight, bytemuck::cast_slice(packed), rows, &tile, b);
             }
             for (t, sums) in tile.rows.clone().zip(b.sums.chunks_exact(tile.cols.len())) {
                 // SAFETY: items divide rows and columns of `dx`.
@@ -71,54 +66,49 @@ pub(super) fn backward(cpu: &Cpu, jobs: &[LinearGrad<'_>], dx: &mut Tensor) {
     });
 }
 
-/// `dy [T, N]` as `[N / PANEL][T][PANEL]` in bf16, filled up with zeros.
-fn pack(pool: &mut Pool, bf16: &Bf16, dy: &Tensor, packed: &mut AlignedBuf<u16>) {
-    let rows = dy.rows();
-    grow(packed, dy.cols().div_ceil(PANEL) * rows * PANEL);
-    let parts = Parts::new(packed);
+/// Weight rows that are unpacked together: 24 KiB for a slice, which stay in the first cache.
+const fn panel<M: Products>() -> usize {
+    24 * 1024 / SLICE / size_of::<M::Number>()
+}
+
+/// `dy [T, N]` as `[N / panel][T][panel]`, filled up with zeros.
+fn pack<M: Products>(math: M, pool: &mut Pool, dy: &Tensor, packed: &mut AlignedBuf<f32>) {
+    let (rows, panel) = (dy.rows(), panel::<M>());
+    let parts = Parts::new(factors::<M>(packed, dy.cols().div_ceil(panel) * rows * panel));
     pool.for_each(rows.div_ceil(16), |item| {
         for t in item * 16..rows.min((item + 1) * 16) {
-            for (panel, dy) in dy.row(t).chunks(PANEL).enumerate() {
-                let at = (panel * rows + t) * PANEL;
+            for (n, dy) in dy.row(t).chunks(panel).enumerate() {
+                let at = (n * rows + t) * panel;
                 // SAFETY: row `t` belongs to this item alone.
-                bf16.pack(dy, unsafe { parts.slice(at..at + PANEL) });
+                let row = unsafe { parts.slice(at..at + panel) };
+                math.row(dy, &mut row[..dy.len()]);
+                row[dy.len()..].fill(M::Number::zeroed());
             }
         }
     });
 }
 
-/// `sums += dy · w` with both factors rounded to bf16; `dy` as [`pack`] left it, of `rows` rows.
-fn add_bf16(bf16: &Bf16, w: &Matrix, dy: &[u16], rows: usize, tile: &Tile, b: &mut Buffers) {
-    let width = tile.cols.len();
-    grow(&mut b.pairs, PANEL * width.next_multiple_of(SLICE));
-    for (panel, first) in (0..w.rows()).step_by(PANEL).enumerate() {
-        let range = first..w.rows().min(first + PANEL);
-        let k = range.len().next_multiple_of(2);
-        let pairs = &mut b.pairs[..k * width.next_multiple_of(SLICE)];
-        bf16.unpack(w, range, tile.cols.clone(), pairs);
-        let dy = &dy[(panel * rows + tile.rows.start) * PANEL..];
-        for (column, pairs) in (0..width).step_by(SLICE).zip(pairs.chunks_exact(k * SLICE)) {
+/// `sums += dy · w`; `dy` as [`pack`] left it, of `rows` rows.
+fn add<M: Products>(math: M, w: &Matrix, dy: &[M::Number], rows: usize, tile: &Tile, b: &mut Buffers) {
+    let (width, panel) = (tile.cols.len(), panel::<M>());
+    for (n, first) in (0..w.rows()).step_by(panel).enumerate() {
+        let range = first..w.rows().min(first + panel);
+        let k = range.len().next_multiple_of(M::P);
+        let weights = factors::<M>(&mut b.weights, k * width.next_multiple_of(SLICE));
+        math.unpack(w, range, tile.cols.clone(), weights);
+        let dy = &dy[(n * rows + tile.rows.start) * panel..];
+        for (column, weights) in (0..width).step_by(SLICE).zip(weights.chunks_exact(k * SLICE)) {
             let (m, n) = (tile.rows.len(), SLICE.min(width - column));
-            let shape = Gemm { m, n, k, a_stride: PANEL, b_stride: SLICE, c_stride: width };
-            bf16.gemm(shape, dy, pairs, &mut b.sums[column..]);
+            let shape = Gemm { m, n, k, a_stride: panel, b_stride: SLICE, c_stride: width };
+            math.gemm(shape, dy, weights, &mut b.sums[column..]);
         }
     }
 }
 
-/// The same in f32.
-fn add_floats(kernels: &Kernels, job: &LinearGrad<'_>, tile: &Tile, b: &mut Buffers) {
-    let (w, cols, width) = (job.weight, tile.cols.len(), job.dy.cols());
-    let bytes = w.format().row_bytes(tile.cols.start)..w.format().row_bytes(tile.cols.end);
-    grow(&mut b.floats, PANEL / 2 * cols);
-    for first in (0..w.rows()).step_by(PANEL / 2) {
-        let k = (PANEL / 2).min(w.rows() - first);
-        for (n, out) in (first..first + k).zip(b.floats.chunks_exact_mut(cols)) {
-            dequantize_row(w.format(), &w.row(n)[bytes.clone()], out);
-        }
-        let shape = Gemm { m: tile.rows.len(), n: cols, k, a_stride: width, b_stride: cols, c_stride: cols };
-        let dy = &job.dy.as_slice()[tile.rows.start * width + first..];
-        kernels.gemm_floats(shape, dy, &b.floats, &mut b.sums);
-    }
+/// Room for so many factors.
+fn factors<M: Products>(buffer: &mut AlignedBuf<f32>, count: usize) -> &mut [M::Number] {
+    grow(buffer, (count * size_of::<M::Number>()).div_ceil(size_of::<f32>()));
+    &mut bytemuck::cast_slice_mut(buffer)[..count]
 }
 
 /// How `dx` is divided: columns, so that a weight is unpacked once; what is left over for less than all threads by

@@ -101,8 +101,8 @@ struct Team {
     tiles: Option<Tiles>,
     /// Input that all threads read.
     inputs: Inputs,
-    /// Gradients in bf16, one buffer for each layer that is gone back through at once.
-    packed: Vec<AlignedBuf<u16>>,
+    /// Gradients as factors, one buffer for each layer that is gone back through at once.
+    packed: Vec<AlignedBuf<f32>>,
     /// Partial sums of attention.
     partials: AlignedBuf<f32>,
     /// One per thread; a lock that nobody else wants.

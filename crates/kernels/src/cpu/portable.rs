@@ -27,6 +27,7 @@ pub(crate) static KERNELS: Kernels = Kernels {
     gemm,
     gemv,
     unpack_floats,
+    dequantize,
     gemv_floats: gemv_floats::<false>,
     gemm_floats: gemm_floats::<false>,
     bf16: || None,

@@ -1,7 +1,10 @@
 //! What training adds to the portable kernels: gradients of rows, the loss, and rounding to bf16.
 
 use super::portable::{dot, exp, fma, sum16};
-use crate::Norm;
+use super::products::SLICE;
+use crate::quant::dequantize_row;
+use crate::{Matrix, Norm};
+use std::ops::Range;
 
 /// With `s` the inverse RMS: `dx_i += s·w_i·dy_i - x_i · s³/D · Σ_j w_j·dy_j·x_j`.
 #[inline(always)]
@@ -16,6 +19,26 @@ pub(crate) fn norm_backward<const FMA: bool>(x: &[f32], norm: &Norm<'_>, dy: &[f
     let shrink = inverse * inverse * inverse / x.len() as f32 * sum16(sums);
     for (((dx, &x), &dy), &w) in dx.iter_mut().zip(x).zip(dy).zip(norm.weight) {
         *dx += inverse * w * dy - shrink * x;
+    }
+}
+
+/// See `Kernels::dequantize`.
+#[inline(always)]
+pub(crate) fn dequantize(w: &Matrix, rows: Range<usize>, cols: Range<usize>, out: &mut [f32]) {
+    // The longest block.
+    const PASS: usize = 256;
+    let (mut buffer, slice) = ([0.0f32; PASS], SLICE * rows.len());
+    for (r, row) in rows.enumerate() {
+        for c in cols.clone().step_by(PASS) {
+            let pass = c..cols.end.min(c + PASS);
+            let bytes = w.format().row_bytes(pass.start)..w.format().row_bytes(pass.end);
+            let weights = &mut buffer[..pass.len()];
+            dequantize_row(w.format(), &w.row(row)[bytes], weights);
+            for (i, weights) in weights.chunks(SLICE).enumerate() {
+                out[((c - cols.start) / SLICE + i) * slice + r * SLICE..][..weights.len()]
+                    .copy_from_slice(weights);
+            }
+        }
     }
 }
 

@@ -3,11 +3,16 @@
 //! `c += a · b` with `a` in rows and `b` in groups of `P` rows, the elements of a group side by side: `[k / P][n][P]`.
 
 use super::kernels::{Bf16, Gemm, Kernels};
+use crate::Matrix;
+use std::ops::Range;
+
+/// Columns that one register tile is wide: the unit in which unpacked weights lie.
+pub(super) const SLICE: usize = 64;
 
 /// How to multiply.
-pub(super) trait Products: Copy {
+pub(super) trait Products: Copy + Sync {
     /// What factors are made of.
-    type Number: bytemuck::Pod;
+    type Number: bytemuck::Pod + Send + Sync;
 
     /// Rows of `b` that lie side by side.
     const P: usize;
@@ -20,6 +25,10 @@ pub(super) trait Products: Copy {
 
     /// `P` rows of `b`, of which the second may be missing.
     fn group(self, first: &[f32], second: Option<&[f32]>, out: &mut [Self::Number]);
+
+    /// Weights as `b`, in slices of 64 columns: `[cols / 64][rows / P][64][P]`. Rows that are missing in the last group
+    /// become zeros, and columns past the last are left as they are. `cols` are whole blocks and begin at a multiple of 64.
+    fn unpack(self, w: &Matrix, rows: Range<usize>, cols: Range<usize>, out: &mut [Self::Number]);
 }
 
 /// In f32.
@@ -44,6 +53,10 @@ impl Products for Single {
 
     fn group(self, first: &[f32], _: Option<&[f32]>, out: &mut [f32]) {
         out.copy_from_slice(first);
+    }
+
+    fn unpack(self, w: &Matrix, rows: Range<usize>, cols: Range<usize>, out: &mut [f32]) {
+        self.0.dequantize(w, rows, cols, out);
     }
 }
 
@@ -70,5 +83,9 @@ impl Products for Half {
                 }
             }
         }
+    }
+
+    fn unpack(self, w: &Matrix, rows: Range<usize>, cols: Range<usize>, out: &mut [u16]) {
+        self.0.unpack(w, rows, cols, out);
     }
 }

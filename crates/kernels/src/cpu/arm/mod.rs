@@ -38,6 +38,7 @@ static NEON: Kernels = Kernels {
     gemm: neon::gemm,
     gemv: neon::gemv,
     unpack_floats: portable::unpack_floats,
+    dequantize: portable::dequantize,
     gemv_floats: portable::gemv_floats::<true>,
     gemm_floats: portable::gemm_floats::<true>,
     bf16: || None,

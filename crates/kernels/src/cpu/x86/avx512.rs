@@ -1,7 +1,7 @@
 //! Kernels for AVX-512 with VNNI. Matrix kernels are written out; the others are the portable ones, which
 //! the compiler turns into code for this set.
 
-use super::{attend, bf16, gemm, gemv, quantize};
+use super::{attend, bf16, dequantize, gemm, gemv, quantize};
 use crate::cpu::kernels::Kernels;
 use crate::cpu::panel::Rows;
 use crate::cpu::portable;
@@ -26,6 +26,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     gemm: gemm::gemm,
     gemv: gemv::gemv,
     unpack_floats,
+    dequantize: dequantize::dequantize,
     gemv_floats,
     gemm_floats: attend::gemm_floats,
     bf16: bf16::kernels,

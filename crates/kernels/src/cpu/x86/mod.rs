@@ -6,6 +6,7 @@ mod attend;
 mod avx2;
 mod avx512;
 mod bf16;
+mod dequantize;
 mod gemm;
 mod gemv;
 mod lanes;

@@ -10,7 +10,8 @@ use crate::cpu::kernels::{Kernels, Softmax};
 use crate::cpu::panel::{Rows, StripMut};
 use crate::cpu::portable;
 use crate::detect::Isa;
-use crate::{Format, LayerNorm, Norm, Pairing, Tensor};
+use crate::{Format, LayerNorm, Matrix, Norm, Pairing, Tensor};
+use std::ops::Range;
 
 pub(super) static KERNELS: Kernels = Kernels {
     isa: Isa::Avx2,
@@ -30,6 +31,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     gemm: gemm::gemm,
     gemv: gemv::gemv,
     unpack_floats,
+    dequantize,
     gemv_floats,
     gemm_floats: floats::gemm,
     bf16: || None,
@@ -70,6 +72,7 @@ compiled_here! {
     quantize(x: &[f32], out: QuantRow<'_>) = portable::quantize;
     unpack(format: Format, rows: Rows<'_>, strip: StripMut<'_>) = portable::unpack;
     unpack_floats(format: Format, rows: Rows<'_>, stride: usize, out: &mut [f32]) = portable::unpack_floats;
+    dequantize(w: &Matrix, rows: Range<usize>, cols: Range<usize>, out: &mut [f32]) = portable::dequantize;
     gemv_floats(format: Format, rows: Rows<'_>, x: &Tensor, acc: &mut [f32]) = portable::gemv_floats::<true>;
     silu_mul(gate: &mut [f32], up: &[f32]) = portable::silu_mul::<true>;
     silu_grad(gate: &mut [f32], up: &mut [f32], dout: &[f32]) = portable::silu_grad::<true>;
