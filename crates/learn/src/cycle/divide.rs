@@ -3,7 +3,8 @@
 use super::{Example, State};
 use std::collections::HashSet;
 
-/// New examples to judge with: a fifth of them, and where there are few up to a third; never more than 40.
+/// New examples to judge with: a fifth of them, eight at least as nothing can be told with fewer, never more than a half of them
+/// nor than 40.
 const FEW: usize = 8;
 const MOST: usize = 40;
 
@@ -38,7 +39,7 @@ pub fn divide(mut examples: Vec<Example>, state: &State) -> Divided {
             examples[n].accepted && !state.trained.contains(&digests[n]) && old(examples[n].topic).is_none()
         })
         .collect();
-    let wanted = (new.len() / 5).max(FEW.min(new.len() / 3)).min(MOST);
+    let wanted = (new.len() / 5).max(FEW.min(new.len() / 2)).min(MOST);
     let learned: HashSet<u64> =
         topics_of(&|digest| state.trained.contains(digest)).difference(&fresh).copied().collect();
     let held = |fresh: &HashSet<u64>| new.iter().filter(|&&n| fresh.contains(&examples[n].topic)).count();
@@ -122,8 +123,10 @@ mod tests {
     }
 
     #[test]
-    fn few_examples_leave_most_to_learn() {
-        for (count, held) in [(0, 0), (3, 1), (12, 4), (24, 8), (60, 12), (100, 20), (500, 40)] {
+    fn of_few_examples_as_many_are_held_back_as_a_decision_takes() {
+        for (count, held) in
+            [(0, 0), (3, 1), (12, 6), (16, 8), (23, 8), (24, 8), (60, 12), (100, 20), (500, 40)]
+        {
             let divided = divide((0..count).map(|n| example(n, n as u64)).collect(), &State::default());
             assert_eq!(divided.fresh.len(), held, "{count}");
             assert_eq!(divided.train.len(), count - held);

@@ -123,7 +123,7 @@ fn few_examples_are_held_and_never_looked_at() {
     let outcome = run(home.path(), examples(0..12), options(lenient()), None).unwrap();
     assert_eq!(outcome.decision, Decision::Hold, "{}", outcome.report.because);
     let state = State::read(home.path(), &base().sha256).unwrap();
-    assert_eq!((state.fresh.len(), state.evidence.looks), (4, 0));
+    assert_eq!((state.fresh.len(), state.evidence.looks), (6, 0));
     assert_eq!(active(home.path()), None);
 }
 
