@@ -53,6 +53,7 @@ def main() -> None:
             fixed
             | {
                 "candidates": kind,
+                "seeds": f"{asked.first_seed}-{asked.first_seed + asked.seeds - 1}",
                 "trials": len(own),
                 "promoted": decided["promote"],
                 "held": decided["hold"],

@@ -37,14 +37,19 @@ class Play:
         for week in self.weeks[: self.args.weeks]:
             chats = user.conversations(week, self.seed)
             self.chats += chats
+            # From zero on everything, with no gate: what it is in the end does not depend on the weeks before.
+            if self.args.last and self.arm == "torch" and week.number < self.args.weeks:
+                continue
             played = self.once(f"week-{week.number}", lambda: self.play(week, chats))
             self.adapter = played["adapter"]
             rows += [row | {"after_week": week.number} for row in played["rows"]]
             correct[week.number] = {row["week"]: interval(row["values"])[0] for row in played["rows"] if row["metric"] == "correct"}
         last = max(correct)
         average = lambda after: sum(correct[after].values()) / max(1, len(correct[after]))
-        ends = {"backward_transfer": backward_transfer(correct), "average_correct": average(last)}
-        if last == len(self.weeks) and correct[last - 1]:  # the one with the wrong thumbs
+        ends = {"average_correct": average(last)}
+        if len(correct) == last:
+            ends["backward_transfer"] = backward_transfer(correct)
+        if last == len(self.weeks) and correct.get(last - 1):  # the one with the wrong thumbs
             ends["noise_cost"] = average(last - 1) - average(last)
         if self.arm not in PROMPTED and not self.twin:
             planted = user.secrets(self.chats)

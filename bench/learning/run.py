@@ -5,7 +5,7 @@ One command does everything: builds hone, fetches the starter model, installs to
 plays the weeks of each seed, and appends a CSV row for each figure to bench/record/. Nothing judges but checkers. Each week
 of an arm and a seed is a file below --cache, and the same command goes on where it was killed.
 
-usage: bench/learning/run.py [--arms ARM[,ARM]] [--seeds N[,N]] [--weeks N] [--short] [--threads N] [--cache DIR]
+usage: bench/learning/run.py [--arms ARM[,ARM]] [--seeds N[,N]] [--weeks N] [--last] [--short] [--threads N] [--cache DIR]
                              [--hone PATH] [--model FILE] [--python PATH] [--no-record]
 arms: base              the model alone
       rules             the habits as an instruction in the prompt
@@ -16,6 +16,7 @@ arms: base              the model alone
       hone-memory       the adapters of the arm hone with three retrieved answers in the prompt
       no-replay         the same examples without the base's own answers
       no-gate           every candidate of hone learn is used, whatever its gate says
+--last trains the arm torch, which begins anew each week, after the last week only.
 --short is a tier of some minutes: seed 100, one week, base and hone. Seeds from 100 up are for tuning; 0 to 2 are reported.
 """
 
@@ -101,6 +102,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--arms", default=",".join(ARMS))
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--weeks", type=int, default=6)
+    parser.add_argument("--last", action="store_true", help="train the arm torch after the last week only")
     parser.add_argument("--short", action="store_true", help="seed 100, one week, base and hone")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--cache", type=Path, default=compare.ROOT / ".cache/bench", help="where homes and models are kept")
