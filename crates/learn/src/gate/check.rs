@@ -61,7 +61,25 @@ pub enum Unit {
     Chance,
 }
 
+/// Names of checks that decisions depend on. What stands before the colon is the question that a check belongs to.
 impl Check {
+    pub(super) const ANSWERS: &str = "sanity: answers";
+    pub(super) const OLDER: &str = "not worse: older examples";
+    pub(super) const OLDER_CYCLES: &str = "not worse: every older cycle";
+    pub(super) const RULE: &str = "not worse: rule";
+}
+
+impl Check {
+    /// Whether it is about what was learned before.
+    pub(super) fn is_of_older(&self) -> bool {
+        [Check::OLDER, Check::OLDER_CYCLES].contains(&self.name.as_str())
+    }
+
+    /// Whether it is about what must not become worse.
+    pub(super) fn is_of_harm(&self) -> bool {
+        self.name.starts_with("not worse: ")
+    }
+
     /// A check without numbers.
     pub(crate) fn new(name: &str, passed: bool, found: String) -> Check {
         Check { name: name.to_owned(), passed, found, measured: Vec::new() }

@@ -130,7 +130,7 @@ impl std::fmt::Display for Again {
 impl Judgement {
     /// Whether a second attempt may mend what was found, and how.
     pub fn again(&self) -> Option<Again> {
-        let of_older = || self.checks.iter().filter(|check| !check.passed).all(is_of_older);
+        let of_older = || self.checks.iter().filter(|check| !check.passed).all(Check::is_of_older);
         match self.decision {
             Decision::Reject if self.is_too_much() => Some(Again::Gently),
             Decision::Reject if of_older() => Some(Again::Longer),
@@ -144,16 +144,10 @@ impl Judgement {
     pub fn is_too_much(&self) -> bool {
         let failed =
             |wanted: fn(&Check) -> bool| self.checks.iter().any(|check| !check.passed && wanted(check));
-        let harm = |check: &Check| {
-            check.name == "sanity: answers" || (check.name.starts_with("not worse") && !is_of_older(check))
-        };
-        self.decision == Decision::Reject && failed(harm) && !failed(|check| check.name == "not worse: rule")
+        let harm =
+            |check: &Check| check.name == Check::ANSWERS || (check.is_of_harm() && !check.is_of_older());
+        self.decision == Decision::Reject && failed(harm) && !failed(|check| check.name == Check::RULE)
     }
-}
-
-/// Whether a check is about what was learned before.
-fn is_of_older(check: &Check) -> bool {
-    check.name.contains("older")
 }
 
 #[cfg(test)]

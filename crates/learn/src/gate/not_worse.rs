@@ -31,14 +31,14 @@ pub(super) fn losses(margins: &Margins, candidate: &Losses, before: &Losses) -> 
     all.sort_by(f64::total_cmp);
     all.pop();
     if all.len() > 1 {
-        checks.push(at_most("not worse: older examples", &all, margins.older.0));
+        checks.push(at_most(Check::OLDER, &all, margins.older.0));
     }
     let worst =
         weeks.iter().filter(|week| week.len() >= CYCLE).map(|week| mean(week)).fold(f64::MIN, f64::max);
     if worst > f64::MIN {
         let found = format!("{worst:+.3} nats in the worst cycle, at most {:+.2} allowed", margins.older.1);
         let measured = Measured::new("worst cycle", worst, Bound::AtMost, margins.older.1, Unit::Nats);
-        checks.push(Check::of("not worse: every older cycle", vec![measured], found));
+        checks.push(Check::of(Check::OLDER_CYCLES, vec![measured], found));
     }
     checks
 }
@@ -72,7 +72,7 @@ pub(super) fn kept(margins: &Margins, sets: &Sets, candidate: &Kept, before: &Ke
         let fired =
             Measured::new("other prompts", share(now.1), Bound::AtMost, margins.negatives, Unit::Share);
         let measured = vec![obeyed.before(was.0 as f64), fired.before(share(was.1))];
-        checks.push(Check::of("not worse: rule", measured, found));
+        checks.push(Check::of(Check::RULE, measured, found));
     }
     checks
 }

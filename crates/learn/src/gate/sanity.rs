@@ -39,7 +39,7 @@ pub(super) fn answers(margins: &Margins, candidate: &Said, before: &Said) -> Che
         candidate.fresh.len() + candidate.general.len(),
         candidate.fresh.len()
     );
-    Check::of("sanity: answers", vec![broken.before(was as f64), ends], found)
+    Check::of(Check::ANSWERS, vec![broken.before(was as f64), ends], found)
 }
 
 fn is_broken(answer: &Answer) -> bool {
