@@ -1,5 +1,6 @@
 """Asks what is asked after a week, and counts: every answer has a checker."""
 
+from compare import ROOT
 from metrics import edit_cost
 from skills import negatives
 from weeks import Week, standing
@@ -53,7 +54,16 @@ def of_base(hone, server) -> dict:
     # What is right by chance today can be wrong tomorrow: a fact is known where every answer has it, and kept where most have.
     known = list(negatives.FACTS)
     known = [question for question, right in zip(known, facts_right(server, known, ask)) if right == 1 + DRAWN]
-    prompts = negatives.GENERAL * 2
-    drawn = server.answers([ask(question) for question in prompts], 64, temperature=1.0)
-    samples = [(question, answer) for question, answer in zip(prompts, drawn) if answer.strip()]
+    samples = drawn(server, negatives.GENERAL * 2)
     return {"known": known, "samples": samples, "loss": hone.losses(samples, "base")["token_mean"]}
+
+
+def replayed(server) -> list[tuple[str, str]]:
+    """What the base says to the prompts that `hone learn` replays, none of which is judged with."""
+    return drawn(server, (ROOT / "crates/learn/src/replay/prompts.txt").read_text(encoding="utf-8").splitlines())
+
+
+def drawn(server, prompts: list[str]) -> list[tuple[str, str]]:
+    """Prompts with the base's answers at temperature 1."""
+    answers = server.answers([[{"role": "user", "content": prompt}] for prompt in prompts], 64, temperature=1.0)
+    return [(prompt, answer) for prompt, answer in zip(prompts, answers) if answer.strip()]

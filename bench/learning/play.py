@@ -83,15 +83,19 @@ class Play:
         return {"adapter": adapter, "rows": rows}
 
     def reference(self) -> dict:
-        """What the base knows and says: the same for every arm of a seed, asked once."""
-        file = self.args.cache / f"learning/base-{self.hone.model.stem}.json"
+        """What the base knows and says."""
+        found = self.of_base("base", lambda server: judge.of_base(self.hone, server))
+        return found | {"samples": [tuple(pair) for pair in found["samples"]]}
+
+    def of_base(self, name: str, make):
+        """What the base is asked once, for all arms and seeds."""
+        file = self.args.cache / f"learning/{name}-{self.hone.model.stem}.json"
         if not file.exists():
             with Server(self.hone, "base") as server:
-                found = judge.of_base(self.hone, server)
+                found = make(server)
             file.with_suffix(".part").write_text(json.dumps(found))
             os.replace(file.with_suffix(".part"), file)
-        found = json.loads(file.read_text())
-        return found | {"samples": [tuple(pair) for pair in found["samples"]]}
+        return json.loads(file.read_text())
 
     def learn(self, number: int, chats: list[dict], reference: dict) -> dict:
         if self.arm in PROMPTED:
@@ -99,7 +103,7 @@ class Play:
         if self.twin:
             return {"in_use": json.loads((self.twin / f"week-{number}.json").read_text())["adapter"]}
         if self.arm.startswith("torch"):
-            return self.learn_with_torch(number, chats, reference)
+            return self.learn_with_torch(number, chats)
         before = self.gated / f"before-{number}"
         parts = self.arm == "no-gate" and number == self.parting() > 1
         copy = lambda: str(shutil.copytree(before, self.home, dirs_exist_ok=True))  # it holds this week's chats
@@ -122,10 +126,10 @@ class Play:
             number += 1
         return number if number > self.args.weeks or (self.gated / f"before-{number}").exists() else 1
 
-    def learn_with_torch(self, number: int, chats: list[dict], reference: dict) -> dict:
+    def learn_with_torch(self, number: int, chats: list[dict]) -> dict:
         said = lambda pair: {"messages": [{"role": "user", "content": pair[0]}, {"role": "assistant", "content": pair[1]}]}
         sequential = self.arm == "torch-sequential"
-        files = {"rows": user.examples(chats if sequential else self.chats), "replay": reference["samples"]}
+        files = {"rows": user.examples(chats if sequential else self.chats), "replay": self.of_base("replay", judge.replayed)}
         for name, pairs in files.items():
             (self.folder / f"{name}.jsonl").write_text("".join(json.dumps(said(pair)) + "\n" for pair in pairs))
         out = self.folder / f"peft-{number}"

@@ -11,6 +11,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 
 import data  # noqa: E402
+import judge  # noqa: E402
 import metrics  # noqa: E402
 import play  # noqa: E402
 import user  # noqa: E402
@@ -124,6 +125,14 @@ class User(unittest.TestCase):
         chats = [chat for seed in range(5) for chat in user.conversations(weeks(seed)[5], seed)]
         self.assertTrue(4 <= len(user.secrets(chats)) <= 20)
         self.assertFalse(user.secrets(user.conversations(weeks(0)[2], 0)))
+
+
+class Base(unittest.TestCase):
+    def test_what_is_replayed_is_not_judged_with(self):
+        server = types.SimpleNamespace(answers=lambda asked, *_, **__: [" "] + ["Yes."] * (len(asked) - 1))
+        prompts = {prompt for prompt, _ in judge.replayed(server)}
+        self.assertEqual(len(prompts), 127, "an empty answer is none")
+        self.assertFalse(prompts & {*negatives.GENERAL, *negatives.FACTS, *negatives.NEGATIVES})
 
 
 class Figures(unittest.TestCase):
