@@ -7,6 +7,7 @@ use crate::{Format, Matrix};
 use std::arch::is_x86_feature_detected;
 use std::arch::x86_64::*;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 /// Rows and columns (in vectors of 16) of one register tile.
 const ROWS: usize = 6;
@@ -18,7 +19,9 @@ const FULL: usize = VECTORS * 16;
 /// The table, where the processor has the instructions and gains by them: AMD's multiply twice as many numbers as in f32,
 /// Intel's (Sapphire Rapids, measured) half as many.
 pub(super) fn kernels() -> Option<&'static Bf16> {
-    available().filter(|_| amd())
+    // Every product asks, and on a virtual machine the answer comes from its host: once is enough.
+    static AMD: LazyLock<bool> = LazyLock::new(amd);
+    available().filter(|_| *AMD)
 }
 
 /// The table, where the processor has the instructions.
