@@ -1,11 +1,11 @@
 //! Which examples are learned, and which are judged with: by topic and by time, once and for all.
 
 use super::{Example, State};
+use crate::gate::FEWEST;
 use std::collections::HashSet;
 
-/// New examples to judge with: a fifth of them, eight at least as nothing can be told with fewer, never more than a half of them
-/// nor than 40.
-const FEW: usize = 8;
+/// New examples to judge with: a fifth of them, as many at least as a decision takes, never more than a half of them nor than
+/// these.
 const MOST: usize = 40;
 
 /// Examples by what they are for.
@@ -39,7 +39,7 @@ pub fn divide(mut examples: Vec<Example>, state: &State) -> Divided {
             examples[n].accepted && !state.trained.contains(&digests[n]) && old(examples[n].topic).is_none()
         })
         .collect();
-    let wanted = (new.len() / 5).max(FEW.min(new.len() / 2)).min(MOST);
+    let wanted = (new.len() / 5).max(FEWEST.min(new.len() / 2)).min(MOST);
     let learned: HashSet<u64> =
         topics_of(&|digest| state.trained.contains(digest)).difference(&fresh).copied().collect();
     let held = |fresh: &HashSet<u64>| new.iter().filter(|&&n| fresh.contains(&examples[n].topic)).count();

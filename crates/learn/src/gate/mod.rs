@@ -47,6 +47,9 @@ pub enum Decision {
     Reject,
 }
 
+/// New examples without which nothing can be told.
+pub const FEWEST: usize = 8;
+
 /// How much is allowed, and how much is asked for. Losses are in nats a token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Margins {
@@ -88,7 +91,7 @@ impl Margins {
             gain: (0.05, 0.05),
             relevance: 0.5,
             level: 0.05,
-            fresh: 8,
+            fresh: FEWEST,
         }
     }
 }
