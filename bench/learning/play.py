@@ -20,7 +20,9 @@ PROMPTED = ("base", "rules", "retrieved")
 class Play:
     def __init__(self, arm: str, seed: int, args, program: Path, model: Path):
         self.arm, self.seed, self.args = arm, seed, args
-        self.folder = args.cache / f"learning/{arm}-{seed}"
+        # From zero on everything, with no gate: what it is in the end does not depend on the weeks before.
+        self.last = args.last and arm == "torch"
+        self.folder = args.cache / f"learning/{arm}{'-last' if self.last else ''}-{seed}"
         self.gated = args.cache / f"learning/hone-{seed}"
         # The same adapters as those of the arm hone.
         self.twin = self.gated if arm == "hone-memory" else None
@@ -37,8 +39,7 @@ class Play:
         for week in self.weeks[: self.args.weeks]:
             chats = user.conversations(week, self.seed)
             self.chats += chats
-            # From zero on everything, with no gate: what it is in the end does not depend on the weeks before.
-            if self.args.last and self.arm == "torch" and week.number < self.args.weeks:
+            if self.last and week.number < self.args.weeks:
                 continue
             played = self.once(f"week-{week.number}", lambda: self.play(week, chats))
             self.adapter = played["adapter"]
@@ -72,7 +73,7 @@ class Play:
             return {"adapter": "base", "rows": []}
         if self.arm == "no-gate" and week.number < self.parting():
             return json.loads((self.gated / f"week-{week.number}.json").read_text())
-        report = self.once(f"learned-{week.number}", lambda: self.learn(week.number, chats, reference))
+        report = self.once(f"learned-{week.number}", lambda: self.learn(week.number, chats))
         adapter = report.get("in_use", "base")
         frame = self.frame(week.number)
         with Server(self.hone, adapter) as server:
@@ -84,11 +85,11 @@ class Play:
 
     def reference(self) -> dict:
         """What the base knows and says."""
-        found = self.of_base("base", lambda server: judge.of_base(self.hone, server))
+        found = self.asked_once("base", lambda server: judge.of_base(self.hone, server))
         return found | {"samples": [tuple(pair) for pair in found["samples"]]}
 
-    def of_base(self, name: str, make):
-        """What the base is asked once, for all arms and seeds."""
+    def asked_once(self, name: str, make):
+        """What the base says, for all arms and seeds."""
         file = self.args.cache / f"learning/{name}-{self.hone.model.stem}.json"
         if not file.exists():
             with Server(self.hone, "base") as server:
@@ -97,7 +98,7 @@ class Play:
             os.replace(file.with_suffix(".part"), file)
         return json.loads(file.read_text())
 
-    def learn(self, number: int, chats: list[dict], reference: dict) -> dict:
+    def learn(self, number: int, chats: list[dict]) -> dict:
         if self.arm in PROMPTED:
             return {}
         if self.twin:
@@ -129,7 +130,9 @@ class Play:
     def learn_with_torch(self, number: int, chats: list[dict]) -> dict:
         said = lambda pair: {"messages": [{"role": "user", "content": pair[0]}, {"role": "assistant", "content": pair[1]}]}
         sequential = self.arm == "torch-sequential"
-        files = {"rows": user.examples(chats if sequential else self.chats), "replay": self.of_base("replay", judge.replayed)}
+        files = {"rows": user.examples(chats if sequential else self.chats)}
+        if not sequential:
+            files["replay"] = self.asked_once("replay", judge.replayed)
         for name, pairs in files.items():
             (self.folder / f"{name}.jsonl").write_text("".join(json.dumps(said(pair)) + "\n" for pair in pairs))
         out = self.folder / f"peft-{number}"

@@ -77,7 +77,7 @@ class Skills(unittest.TestCase):
 class Arms(unittest.TestCase):
     def test_an_arm_without_a_gate_parts_where_the_gate_refused(self):
         with tempfile.TemporaryDirectory() as cache:
-            args = types.SimpleNamespace(cache=Path(cache), weeks=3, threads=1)
+            args = types.SimpleNamespace(cache=Path(cache), weeks=3, threads=1, last=False)
             parting = lambda: play.Play("no-gate", 0, args, Path("hone"), Path("model")).parting()
             gated = Path(cache, "learning/hone-0")
             gated.mkdir(parents=True)
@@ -91,6 +91,22 @@ class Arms(unittest.TestCase):
             learned(2, True)
             learned(3, True)
             self.assertEqual(parting(), 4, "the same to the end")
+
+    def test_torch_after_the_last_week_alone_has_all_chats_and_no_transfer(self):
+        with tempfile.TemporaryDirectory() as cache:
+            args = types.SimpleNamespace(cache=Path(cache), weeks=6, threads=1, last=True)
+            played = []
+
+            def run(arm):
+                one = play.Play(arm, 0, args, Path("hone"), Path("model"))
+                row = {"week": 2, "metric": "correct", "values": [1.0]}
+                one.play = lambda week, _: played.append((week.number, len(one.chats))) or {"adapter": "base", "rows": [row]}
+                return {row["metric"] for row in one.run()}
+
+            self.assertFalse(run("torch") & {"backward_transfer", "noise_cost"})
+            self.assertEqual(played, [(6, 240)])
+            self.assertIn("backward_transfer", run("torch-sequential"))
+            self.assertEqual([number for number, _ in played[1:]], [1, 2, 3, 4, 5, 6])
 
 
 class Weeks(unittest.TestCase):
