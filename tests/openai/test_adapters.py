@@ -51,6 +51,7 @@ class Adapters(unittest.TestCase):
         return create(model=model, messages=messages, max_tokens=16, temperature=0, **options)
 
     def test_trained_over_http_it_answers_by_its_name(self):
+        self.say(self.name)  # from here on the prompt is read from the cache: equal work, equal numbers
         before = self.say(self.name).choices[0].message.content
         body = {"data": "pirate", "steps": 12, "accumulation": 4, "rank": 8, "max_seq": 128, "learning_rate": 2e-3}
         status, _, text = served.fetch(self.url + "/api/train", body)
