@@ -47,7 +47,7 @@ pub enum Decision {
     Reject,
 }
 
-/// New examples without which nothing can be told.
+/// With fewer new examples nothing can be told.
 pub const FEWEST: usize = 8;
 
 /// How much is allowed, and how much is asked for. Losses are in nats a token.
@@ -73,7 +73,7 @@ pub struct Margins {
     pub relevance: f64,
     /// Error that is accepted in a test.
     pub level: f64,
-    /// New examples without which nothing can be told.
+    /// With fewer new examples nothing can be told.
     pub fresh: usize,
 }
 
