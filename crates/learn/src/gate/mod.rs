@@ -73,8 +73,6 @@ pub struct Margins {
     pub relevance: f64,
     /// Error that is accepted in a test.
     pub level: f64,
-    /// With fewer new examples nothing can be told.
-    pub fresh: usize,
 }
 
 impl Margins {
@@ -91,7 +89,6 @@ impl Margins {
             gain: (0.05, 0.05),
             relevance: 0.5,
             level: 0.05,
-            fresh: FEWEST,
         }
     }
 }

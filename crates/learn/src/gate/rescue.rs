@@ -1,8 +1,8 @@
 //! The whole judgement of a candidate: all of it, and where that is too much, less of it.
 
 use super::{
-    Bound, Change, Check, Decision, Evidence, Judge, Judgement, Kept, Known, Losses, Margins, Measured, Said,
-    Unit,
+    Bound, Change, Check, Decision, Evidence, FEWEST, Judge, Judgement, Kept, Known, Losses, Margins,
+    Measured, Said, Unit,
 };
 use super::{better, distance, not_worse, sanity};
 use crate::generate::GenerateError;
@@ -110,7 +110,7 @@ fn judged(
     let said = judge.said(Some(part), &mut known)?;
     checks.push(sanity::answers(margins, &said, &was.said));
     let safe = !failed(&checks);
-    let few = sets.fresh.len() < margins.fresh;
+    let few = sets.fresh.len() < FEWEST;
     // Too few are not looked at: they are as new the next time.
     let evidence = if few { carried.clone() } else { carried.with(sets, &losses, &was.losses) };
     let mut better = better::losses(margins, sets, &losses, &was.losses, &evidence);
@@ -126,8 +126,8 @@ fn judged(
         () => Decision::Reject,
     };
     if few {
-        let found = format!("{} new examples, at least {} are needed", sets.fresh.len(), margins.fresh);
-        let (count, needed) = (sets.fresh.len() as f64, margins.fresh as f64);
+        let found = format!("{} new examples, at least {FEWEST} are needed", sets.fresh.len());
+        let (count, needed) = (sets.fresh.len() as f64, FEWEST as f64);
         let count = Measured::new("new examples", count, Bound::AtLeast, needed, Unit::Count);
         checks.push(Check::of("enough new examples", vec![count], found));
     }

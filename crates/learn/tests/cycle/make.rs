@@ -62,7 +62,6 @@ pub(crate) fn lenient() -> Margins {
         gain: (0.05, 0.05),
         relevance: -1e3,
         level: 0.05,
-        fresh: 8,
     }
 }
 
