@@ -12,7 +12,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use learn::adapters::Library;
-use learn::gate::{Decision, Margins, Report};
+use learn::gate::{Decision, FEWEST, Report};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -81,7 +81,7 @@ pub(crate) async fn standing(State(shared): State<Arc<Shared>>) -> Result<Json<L
             new: divided.unlearned,
             examples: divided.train.len(),
             held: divided.fresh.len() + older,
-            needed: Margins::of(ready.model.info.parameters).fresh,
+            needed: FEWEST,
         })
     };
     Ok(Json(shared.with_model(look).await?))
