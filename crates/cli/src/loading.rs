@@ -94,7 +94,7 @@ pub(crate) fn learner(
     let one = options(app, flags);
     let context = one.context.unwrap_or(context).min(model.config().context_length);
     let kv_bytes = Some(model.kv_bytes(one.kv_format, context));
-    let options = EngineOptions { context: Some(context), sequences: 8, kv_bytes, ..one };
+    let options = EngineOptions { context: Some(context), sequences: 16, kv_bytes, ..one };
     Ok(Engine::start(model, options)?)
 }
 

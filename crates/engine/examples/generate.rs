@@ -26,6 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         logprobs: None,
         ignore_eos: false,
         adapter: None,
+        background: false,
     };
     for event in engine.generate(request)? {
         match event {

@@ -26,7 +26,7 @@ pub struct Stats {
     pub cancelled_total: u64,
     /// Requests that failed.
     pub failed_total: u64,
-    /// Times that a sequence had to give its blocks to an older one.
+    /// Times that a sequence had to give its blocks to an older one, or one in the background to another.
     pub preempted_total: u64,
     /// Tokens of the prompts of admitted requests.
     pub prompt_tokens_total: u64,
@@ -38,18 +38,19 @@ pub struct Stats {
     pub steps_total: u64,
 }
 
-/// First come, first served. The callers' threads push, the engine's thread pops.
+/// First come, first served; those in the background after all others. The callers' threads push, the engine's thread pops.
 #[derive(Debug)]
 pub(crate) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
-    /// Requests that may be running or waiting.
+    /// Requests that may be running or waiting, besides those in the background.
     places: usize,
     stop: CancelFlag,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    /// In line; those in the background stand behind all others.
     waiting: VecDeque<Sequence>,
     /// `waiting` is counted when it is asked for.
     stats: Stats,
@@ -73,29 +74,34 @@ impl Queue {
         if self.stop.is_set() {
             return Err(SubmitError::Stopped);
         }
-        let waiting = state.waiting();
-        if state.stats.running + waiting >= self.places {
+        let waiting = state.waiting(|sequence| !sequence.is_background());
+        if state.stats.running + waiting >= self.places && !sequence.is_background() {
             return Err(SubmitError::Busy { waiting });
         }
-        state.waiting.push_back(sequence);
+        let end = if sequence.is_background() { state.waiting.len() } else { state.others() };
+        state.waiting.insert(end, sequence);
         state.stats.requests_total += 1;
         drop(state);
         self.changed.notify_one();
         Ok(())
     }
 
-    /// The first request in line. It counts as running from here on.
-    pub(crate) fn pop(&self) -> Option<Sequence> {
+    /// The first request in line, one in the background only where it `may` be. It counts as running from here on.
+    pub(crate) fn pop(&self, may: bool) -> Option<Sequence> {
         let mut state = self.lock();
+        if state.others() == 0 && !may {
+            return None;
+        }
         let sequence = state.waiting.pop_front()?;
         state.stats.running += 1;
         Some(sequence)
     }
 
-    /// A popped request goes back to the head of the line.
+    /// A popped request goes back to the head of its line.
     pub(crate) fn put_back(&self, sequence: Sequence) {
         let mut state = self.lock();
-        state.waiting.push_front(sequence);
+        let head = if sequence.is_background() { state.others() } else { 0 };
+        state.waiting.insert(head, sequence);
         state.stats.running -= 1;
     }
 
@@ -143,16 +149,21 @@ impl Queue {
         change(&mut self.lock().stats);
     }
 
+    /// Whether somebody waits for whom those in the background must give way.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.lock().others() > 0
+    }
+
     /// Whether there is anything to answer.
     pub(crate) fn is_busy(&self) -> bool {
         let state = self.lock();
-        state.stats.running + state.waiting() > 0
+        state.stats.running + state.waiting(|_| true) > 0
     }
 
     /// The counts at this moment.
     pub(crate) fn stats(&self) -> Stats {
         let state = self.lock();
-        Stats { waiting: state.waiting(), ..state.stats.clone() }
+        Stats { waiting: state.waiting(|_| true), ..state.stats.clone() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -162,8 +173,13 @@ impl Queue {
 }
 
 impl State {
-    /// Requests that still want a place: a cancelled one has left, though the engine has not told it so yet.
-    fn waiting(&self) -> usize {
-        self.waiting.iter().filter(|sequence| !sequence.is_cancelled()).count()
+    /// Requests of a kind that still want a place: a cancelled one has left, though the engine has not told it so yet.
+    fn waiting(&self, kind: impl Fn(&Sequence) -> bool) -> usize {
+        self.waiting.iter().filter(|sequence| kind(sequence) && !sequence.is_cancelled()).count()
+    }
+
+    /// How many stand before those in the background.
+    fn others(&self) -> usize {
+        self.waiting.partition_point(|sequence| !sequence.is_background())
     }
 }

@@ -21,6 +21,9 @@ pub struct Request {
     pub ignore_eos: bool,
     /// The adapter to answer with; `None` is the base alone.
     pub adapter: Option<Arc<Loaded>>,
+    /// Nobody waits for the answer: it is computed only while there is no other request, is never refused as too
+    /// many, and gives its place and its blocks up, within a layer, to one that comes.
+    pub background: bool,
 }
 
 /// How the next token is chosen from the logits. The order is: penalties, temperature, top-k, top-p, min-p.

@@ -4,7 +4,8 @@
 //! tokens of those that are not there yet, so that a long prompt delays nobody by more than its chunk.
 //! Requests are admitted first come, first served, when there is a place and room in the cache for their
 //! prompt. Where the cache becomes too small for the answers, the youngest sequence gives its blocks back and
-//! returns to the head of the line.
+//! returns to the head of the line. Requests in the background run only while there are no others: they give all
+//! their places back as soon as one comes.
 
 use crate::cache::{Cache, Table};
 use crate::model::{Batch, Scratch};
@@ -52,7 +53,7 @@ pub(crate) struct Scheduler {
     turns: Arc<Turns>,
     /// In the order of admission.
     running: Vec<Running>,
-    /// The last step was given up for a cancelled sequence; the next one is not, so that the others get on.
+    /// The last step was given up; the next one is not for one cancelled sequence, so that the others get on.
     gave_up: bool,
 }
 
@@ -119,8 +120,13 @@ impl Scheduler {
 
     /// Gives places to those who wait, in their order, as far as there is room.
     fn admit(&mut self) {
+        if self.queue.is_wanted() {
+            let background = |running: &mut Running| running.sequence.is_background();
+            let gone: Vec<Running> = self.running.extract_if(.., background).collect();
+            gone.into_iter().rev().for_each(|running| self.give_way(running));
+        }
         while self.running.len() < self.limits.sequences {
-            let Some(mut sequence) = self.queue.pop() else { return };
+            let Some(mut sequence) = self.queue.pop(self.is_background()) else { return };
             let Some(table) = self.cache.admit(sequence.cache_key(), sequence.tokens()) else {
                 self.queue.put_back(sequence);
                 return;
@@ -134,6 +140,11 @@ impl Scheduler {
             }
             self.running.push(Running { sequence, table });
         }
+    }
+
+    /// Whether nobody is answered but in the background.
+    fn is_background(&self) -> bool {
+        self.running.iter().all(|running| running.sequence.is_background())
     }
 
     /// Computes one batch and tells the listeners what came of it.
@@ -164,12 +175,17 @@ impl Scheduler {
             let Running { sequence, table } = &mut self.running[i];
             if self.cache.reserve(table, sequence.tokens().len()) {
                 i += 1;
-            } else if let Some(Running { sequence, table }) = self.running.pop() {
-                self.cache.release(table, sequence.tokens());
-                self.queue.record(|stats| stats.preempted_total += 1);
-                self.queue.put_back(sequence);
+            } else if let Some(youngest) = self.running.pop() {
+                self.give_way(youngest);
             }
         }
+    }
+
+    /// Takes place and blocks back until it is its turn again; what it has of its answer it keeps.
+    fn give_way(&mut self, Running { sequence, table }: Running) {
+        self.cache.release(table, sequence.tokens());
+        self.queue.record(|stats| stats.preempted_total += 1);
+        self.queue.put_back(sequence);
     }
 
     /// The forward pass over `rows[i]` further tokens of every running sequence. Returns the logits of those
@@ -190,11 +206,13 @@ impl Scheduler {
         }
         let batch = Batch { tokens: &tokens, spans: &spans, outputs: &outputs, adapters: &adapters };
 
-        let patient = std::mem::take(&mut self.gave_up);
+        let (patient, background) = (std::mem::take(&mut self.gave_up), self.is_background());
         let cancelled = || {
             self.queue.end_cancelled();
             let mut flags = self.running.iter().map(|running| running.sequence.is_cancelled());
-            self.queue.is_stopped() || if patient { flags.all(|set| set) } else { flags.any(|set| set) }
+            self.queue.is_stopped()
+                || (background && self.queue.is_wanted())
+                || if patient { flags.all(|set| set) } else { flags.any(|set| set) }
         };
         self.model.forward(&*self.device, &batch, self.cache.store_mut(), scratch, &cancelled)
     }

@@ -21,6 +21,7 @@ pub(crate) struct Sequence {
     /// Length of `tokens` at which the answer ends at the latest.
     most: usize,
     ignore_eos: bool,
+    background: bool,
     adapter: Option<Arc<Loaded>>,
     logprobs: Option<usize>,
     sampler: Sampler,
@@ -87,6 +88,7 @@ impl Sequence {
         Ok(Sequence {
             most: if request.max_tokens.is_some() { most } else { context },
             ignore_eos: request.ignore_eos,
+            background: request.background,
             adapter: request.adapter,
             logprobs: request.logprobs,
             sampler,
@@ -109,6 +111,11 @@ impl Sequence {
     /// Whether its caller wants no more of it.
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancel.is_set()
+    }
+
+    /// Whether it gives way to all that are not so.
+    pub(crate) fn is_background(&self) -> bool {
+        self.background
     }
 
     /// What its rows are computed with besides the model.

@@ -101,20 +101,6 @@ fn a_slow_model_is_left_within_a_layer() {
     report("slow model", &engine, cancel_a_thousand(&engine, Duration::from_millis(60)));
 }
 
-/// Steps the device by hand: each `Op` waits for a permit.
-fn by_hand() -> (Watched<impl Fn(Op) + Send + Sync>, mpsc::Receiver<Op>, mpsc::Sender<()>) {
-    let (begun, ops) = mpsc::channel();
-    let (permits, go) = mpsc::channel();
-    let go = Mutex::new(go);
-    let before = move |op| {
-        // When the test has seen enough, the device runs freely.
-        if begun.send(op).is_ok() {
-            let _ = go.lock().unwrap().recv();
-        }
-    };
-    (Watched { before }, ops, permits)
-}
-
 #[test]
 fn prefill_is_given_up_at_the_next_layer() {
     let (device, ops, permits) = by_hand();

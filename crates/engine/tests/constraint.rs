@@ -32,6 +32,7 @@ fn answer(engine: &Engine, form: &Constraint, seed: u64, max_tokens: usize) -> A
         logprobs: None,
         ignore_eos: seed.is_multiple_of(2),
         adapter: None,
+        background: false,
     };
     let (sender, events) = mpsc::channel();
     let ticket = engine

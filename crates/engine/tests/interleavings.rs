@@ -21,11 +21,16 @@ mod sequence {
     #[derive(Debug)]
     pub struct Sequence {
         pub name: u8,
+        pub background: bool,
         pub cancel: CancelFlag,
         pub ends: Ends,
     }
 
     impl Sequence {
+        pub fn is_background(&self) -> bool {
+            self.background
+        }
+
         pub fn is_cancelled(&self) -> bool {
             self.cancel.is_set()
         }
@@ -55,7 +60,7 @@ use ticket::{CancelFlag, Ticket};
 
 fn submit(queue: &Queue, name: u8, ends: &Ends) -> Result<Ticket, SubmitError> {
     let cancel = CancelFlag::default();
-    queue.submit(Sequence { name, cancel: cancel.clone(), ends: ends.clone() })?;
+    queue.submit(Sequence { name, background: false, cancel: cancel.clone(), ends: ends.clone() })?;
     Ok(Ticket::new(cancel))
 }
 
@@ -63,7 +68,7 @@ fn submit(queue: &Queue, name: u8, ends: &Ends) -> Result<Ticket, SubmitError> {
 fn engine(queue: &Queue) {
     while !queue.is_stopped() {
         queue.end_cancelled();
-        match queue.pop() {
+        match queue.pop(true) {
             Some(sequence) => {
                 queue.record(|stats| stats.running -= 1);
                 sequence.finish(FinishReason::Stop);
@@ -127,7 +132,7 @@ fn a_sleeping_engine_hears_of_every_request() {
         });
         // The engine itself: it must not sleep for good.
         let sequence = loop {
-            match queue.pop() {
+            match queue.pop(true) {
                 Some(sequence) => break sequence,
                 None => queue.wait(),
             }
@@ -146,7 +151,7 @@ fn the_bound_holds_while_a_request_moves() {
         let worker = thread::spawn({
             let queue = queue.clone();
             move || {
-                let sequence = queue.pop().unwrap();
+                let sequence = queue.pop(true).unwrap();
                 queue.put_back(sequence); // no room in the cache yet
             }
         });

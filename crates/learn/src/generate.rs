@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Prompts that are answered at once.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 16;
 
 /// How answers are made.
 #[derive(Clone, Debug)]
@@ -86,6 +86,7 @@ fn request(wish: &Wish, room: usize, adapter: Option<&Arc<Loaded>>) -> Request {
         logprobs: None,
         ignore_eos: false,
         adapter: adapter.cloned(),
+        background: true,
     }
 }
 

@@ -61,6 +61,7 @@ impl LocalModel {
             logprobs: None,
             ignore_eos: false,
             adapter: self.adapter.clone(),
+            background: false,
         })
     }
 }

@@ -11,7 +11,7 @@ use kernels::{
     Attend, Attended, Bytes, Device, KvStore, Linear, LinearGrad, Lora, LoraGrad, Matrix, Norm, Tensor,
 };
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, mpsc};
 
 /// Context of the tiny models here: several cache blocks.
 pub const CONTEXT: usize = 1024;
@@ -60,6 +60,7 @@ pub fn greedy(prompt: Vec<u32>, max_tokens: usize) -> Request {
         logprobs: Some(0),
         ignore_eos: true,
         adapter: None,
+        background: false,
     }
 }
 
@@ -132,6 +133,20 @@ pub fn assert_idle(stats: &Stats) {
 pub struct Watched<F> {
     /// Called before each operation; a batch begins with `Op::Embed`.
     pub before: F,
+}
+
+/// Steps the device by hand: each `Op` waits for a permit.
+pub fn by_hand() -> (Watched<impl Fn(Op) + Send + Sync>, mpsc::Receiver<Op>, mpsc::Sender<()>) {
+    let (begun, ops) = mpsc::channel();
+    let (permits, go) = mpsc::channel();
+    let go = Mutex::new(go);
+    let before = move |op| {
+        // When the test has seen enough, the device runs freely.
+        if begun.send(op).is_ok() {
+            let _ = go.lock().unwrap().recv();
+        }
+    };
+    (Watched { before }, ops, permits)
 }
 
 pub enum Op {

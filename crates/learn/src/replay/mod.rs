@@ -127,9 +127,9 @@ impl Pool {
         let mut part = |prompts: &[&str], first_seed: u64| -> Result<Vec<Example>, ReplayError> {
             let mut examples = Vec::new();
             // A few at a time, so that stopping and progress are prompt.
-            for (n, prompts) in prompts.chunks(16).enumerate() {
+            for (n, prompts) in prompts.chunks(32).enumerate() {
                 let wishes = prompts.iter().enumerate().map(|(i, prompt)| {
-                    let seed = Some(first_seed + (16 * n + i) as u64);
+                    let seed = Some(first_seed + (32 * n + i) as u64);
                     Ok(Wish { prompt: model.chat_prompt(&[ask(prompt)])?, most: size.tokens, seed })
                 });
                 let wishes = wishes.collect::<Result<Vec<_>, ReplayError>>()?;

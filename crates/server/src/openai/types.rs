@@ -159,6 +159,7 @@ impl Generation {
             logprobs,
             ignore_eos: false,
             adapter: adapter.cloned(),
+            background: false,
         };
         (0..self.n()).map(request).collect()
     }

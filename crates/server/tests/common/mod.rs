@@ -158,6 +158,7 @@ pub(crate) fn alone(text: &str, max_tokens: usize, adapter: Option<Adapter>) -> 
         logprobs: None,
         ignore_eos: false,
         adapter: adapter.map(|adapter| Loaded::new("test", adapter)),
+        background: false,
     };
     let text = |event| match event {
         Event::Token { text, .. } | Event::Done { text, .. } => text,

@@ -77,6 +77,7 @@ impl Job {
             logprobs: None,
             ignore_eos: true,
             adapter: None,
+            background: false,
         }
     }
 }

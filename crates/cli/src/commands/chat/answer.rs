@@ -37,6 +37,7 @@ pub(super) fn answer(
         logprobs: None,
         ignore_eos: false,
         adapter: setting.adapter.clone(),
+        background: false,
     };
     let (events, heard) = mpsc::channel();
     let ctrl_c = events.clone();

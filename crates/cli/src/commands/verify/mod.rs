@@ -104,6 +104,7 @@ fn answers(
             logprobs: None,
             ignore_eos: false,
             adapter,
+            background: false,
         })
     });
     let [alone, adapted] = running;
