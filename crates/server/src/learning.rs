@@ -46,6 +46,11 @@ impl Learning {
         Ok(Learning { brain, divided, state })
     }
 
+    /// Whether nothing of it could be promoted.
+    pub(crate) fn too_few(&self) -> bool {
+        self.divided.too_few(&taught(&self.brain))
+    }
+
     /// The whole cycle, on its own thread.
     pub(crate) fn run(
         self,
@@ -54,9 +59,7 @@ impl Learning {
         engine: &Arc<Engine>,
     ) -> Result<Ended, CycleError> {
         let Learning { brain, divided, state } = self;
-        // Without them nothing is probed; the gate still judges all the rest.
-        let rules =
-            brain.rules.applying("", None).unwrap_or_default().into_iter().map(|rule| rule.text).collect();
+        let rules = taught(&brain);
         let model = LocalModel::new(Arc::clone(engine), "base", None);
         let agent = brain.agent(Arc::new(model), brain.settings.clone());
         let deployed = |example: &Example| as_deployed(&brain, &agent, example);
@@ -84,6 +87,11 @@ impl Learning {
             }),
         }
     }
+}
+
+/// The rules that hold everywhere. Without them nothing is probed; the gate still judges all the rest.
+fn taught(brain: &Brain) -> Vec<String> {
+    brain.rules.applying("", None).unwrap_or_default().into_iter().map(|rule| rule.text).collect()
 }
 
 /// The examples of all conversations, divided into those to learn and those to judge with.

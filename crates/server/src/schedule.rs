@@ -74,10 +74,13 @@ impl AppState {
         }
     }
 
-    /// Begins a cycle where there is something new and nothing else is being trained.
+    /// Begins a cycle where there is enough that is new and nothing else is being trained.
     fn learn_now(&self) {
         let Some((brain, adapters, engine)) = self.parts() else { return };
         match Learning::prepare(brain, &adapters, &engine, false) {
+            Ok(learning) if learning.too_few() => {
+                tracing::info!("learning by schedule: too few new examples to judge with");
+            }
             Ok(learning) => {
                 let started = self.training().start(adapters, engine, Job::Learn(Box::new(learning)), None);
                 tracing::info!("learning by schedule: {}", if started.is_ok() { "begun" } else { "busy" });

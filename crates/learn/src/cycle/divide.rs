@@ -1,7 +1,7 @@
 //! Which examples are learned, and which are judged with: by topic and by time, once and for all.
 
 use super::{Example, State};
-use crate::gate::FEWEST;
+use crate::gate::{FEWEST, probes};
 use std::collections::HashSet;
 
 /// New examples to judge with: a fifth of them, as many at least as a decision takes, never more than a half of them nor than
@@ -19,6 +19,14 @@ pub struct Divided {
     pub older: Vec<Vec<Example>>,
     /// How many of the examples to learn from the adapter in use has not learned.
     pub unlearned: usize,
+}
+
+impl Divided {
+    /// Whether nothing that is trained now can be promoted: too few new examples to judge with, and among the taught
+    /// `rules` none that can be checked in their place.
+    pub fn too_few(&self, rules: &[String]) -> bool {
+        self.fresh.len() < FEWEST && rules.iter().all(|rule| probes(rule).is_none())
+    }
 }
 
 /// Divides the examples. What was held back once is held back for ever, with everything of its topic.
@@ -120,6 +128,22 @@ mod tests {
         state.promoted(&second);
         let third = divide(all, &state);
         assert_eq!((third.fresh.len(), third.older.len(), third.unlearned), (0, 2, 0));
+    }
+
+    #[test]
+    fn fewer_new_ones_than_a_decision_takes_are_too_few_whatever_is_older() {
+        let mut state = State::default();
+        let mut all: Vec<Example> = (0..40).map(|n| example(n, n as u64)).collect();
+        let first = divide(all.clone(), &state);
+        assert!(!first.too_few(&[]));
+        state.promoted(&first);
+        all.extend((40..54).map(|n| example(n, n as u64)));
+        let second = divide(all.clone(), &state);
+        assert_eq!((second.fresh.len(), second.older[0].len()), (7, 8));
+        assert!(second.too_few(&[]) && second.too_few(&["Be kind.".into()]));
+        assert!(!second.too_few(&["From now on, answer in German.".into()]), "a rule can be checked");
+        all.extend((54..56).map(|n| example(n, n as u64)));
+        assert!(!divide(all, &state).too_few(&[]), "those that were held count the next time");
     }
 
     #[test]

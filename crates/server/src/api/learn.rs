@@ -34,7 +34,7 @@ pub(crate) struct LearnStanding {
     new: usize,
     /// Examples to learn from.
     examples: usize,
-    /// Examples that are held back to judge with, of now and of earlier cycles.
+    /// New examples that are held back to judge with.
     held: usize,
     /// Fewer held back, and nothing can be told about a candidate.
     needed: usize,
@@ -76,11 +76,10 @@ pub(crate) async fn standing(State(shared): State<Arc<Shared>>) -> Result<Json<L
     let brain = shared.brain()?;
     let look = move |ready: Ready| {
         let (divided, _) = divided(&brain, &ready.adapters, &ready.model).map_err(refused)?;
-        let older: usize = divided.older.iter().map(Vec::len).sum();
         Ok(LearnStanding {
             new: divided.unlearned,
             examples: divided.train.len(),
-            held: divided.fresh.len() + older,
+            held: divided.fresh.len(),
             needed: FEWEST,
         })
     };

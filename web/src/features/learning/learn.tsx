@@ -46,10 +46,11 @@ export function Learn({ busy, children }: { busy: boolean; children: ReactNode }
 
 function inWords({ new: fresh, examples, held, needed }: Standing): string {
   if (examples === 0) return "There is nothing to learn from yet. Say what you think of answers, or rewrite them.";
-  const known = fresh === 0 ? "none of them new" : `${fresh} of them new`;
+  const all = `${plural(examples, "example")} to learn from`;
+  if (fresh === 0) return `${all}, none of them new.`;
   const judge =
     held >= needed
       ? `${held} more are held back to judge with.`
       : `${held} more are held back to judge with; below ${needed} of them hone cannot tell whether it got better.`;
-  return `${plural(examples, "example")} to learn from, ${known}; ${judge}`;
+  return `${all}, ${fresh} of them new; ${judge}`;
 }

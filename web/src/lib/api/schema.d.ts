@@ -2125,7 +2125,7 @@ export interface components {
         LearnStanding: {
             /** @description Examples to learn from. */
             examples: number;
-            /** @description Examples that are held back to judge with, of now and of earlier cycles. */
+            /** @description New examples that are held back to judge with. */
             held: number;
             /** @description Fewer held back, and nothing can be told about a candidate. */
             needed: number;
