@@ -6,6 +6,7 @@ use anyhow::{Context, anyhow, bail, ensure};
 use engine::embed::{self, TextEncoder};
 use engine::{Engine, EngineOptions, Model};
 use hub::{Installed, catalog::Kind};
+use learn::generate::AT_ONCE;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -94,7 +95,7 @@ pub(crate) fn learner(
     let one = options(app, flags);
     let context = one.context.unwrap_or(context).min(model.config().context_length);
     let kv_bytes = Some(model.kv_bytes(one.kv_format, context));
-    let options = EngineOptions { context: Some(context), sequences: 16, kv_bytes, ..one };
+    let options = EngineOptions { context: Some(context), sequences: AT_ONCE, kv_bytes, ..one };
     Ok(Engine::start(model, options)?)
 }
 

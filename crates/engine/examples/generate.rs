@@ -18,16 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let prompt = engine.model().chat_prompt(&[Message { role: "user".into(), content: question.clone() }])?;
     let sampling = Sampling { temperature: 0.0, ..Sampling::default() };
-    let request = Request {
-        prompt,
-        max_tokens: Some(256),
-        sampling,
-        stop: vec![],
-        logprobs: None,
-        ignore_eos: false,
-        adapter: None,
-        background: false,
-    };
+    let request = Request { prompt, max_tokens: Some(256), sampling, ..Request::default() };
     for event in engine.generate(request)? {
         match event {
             Event::Prefill { .. } => {}

@@ -86,10 +86,10 @@ impl Queue {
         Ok(())
     }
 
-    /// The first request in line, one in the background only where it `may` be. It counts as running from here on.
-    pub(crate) fn pop(&self, may: bool) -> Option<Sequence> {
+    /// The first request in line, one in the `background` only where that may be. It counts as running from here on.
+    pub(crate) fn pop(&self, background: bool) -> Option<Sequence> {
         let mut state = self.lock();
-        if state.others() == 0 && !may {
+        if state.others() == 0 && !background {
             return None;
         }
         let sequence = state.waiting.pop_front()?;

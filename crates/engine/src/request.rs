@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// One sequence to complete.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Request {
     /// The prompt, already tokens (see `text`).
     pub prompt: Vec<u32>,

@@ -28,11 +28,8 @@ fn answer(engine: &Engine, form: &Constraint, seed: u64, max_tokens: usize) -> A
             seed: Some(seed),
             ..Sampling::default()
         },
-        stop: vec![],
-        logprobs: None,
         ignore_eos: seed.is_multiple_of(2),
-        adapter: None,
-        background: false,
+        ..Request::default()
     };
     let (sender, events) = mpsc::channel();
     let ticket = engine

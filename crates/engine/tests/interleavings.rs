@@ -21,14 +21,13 @@ mod sequence {
     #[derive(Debug)]
     pub struct Sequence {
         pub name: u8,
-        pub background: bool,
         pub cancel: CancelFlag,
         pub ends: Ends,
     }
 
     impl Sequence {
         pub fn is_background(&self) -> bool {
-            self.background
+            false
         }
 
         pub fn is_cancelled(&self) -> bool {
@@ -60,7 +59,7 @@ use ticket::{CancelFlag, Ticket};
 
 fn submit(queue: &Queue, name: u8, ends: &Ends) -> Result<Ticket, SubmitError> {
     let cancel = CancelFlag::default();
-    queue.submit(Sequence { name, background: false, cancel: cancel.clone(), ends: ends.clone() })?;
+    queue.submit(Sequence { name, cancel: cancel.clone(), ends: ends.clone() })?;
     Ok(Ticket::new(cancel))
 }
 

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Prompts that are answered at once.
-const AT_ONCE: usize = 16;
+/// Prompts that are answered at once, where the engine has so many places.
+pub const AT_ONCE: usize = 16;
 
 /// How answers are made.
 #[derive(Clone, Debug)]
@@ -82,11 +82,9 @@ fn request(wish: &Wish, room: usize, adapter: Option<&Arc<Loaded>>) -> Request {
         prompt: wish.prompt.clone(),
         max_tokens: Some(wish.most.clamp(1, room)),
         sampling,
-        stop: Vec::new(),
-        logprobs: None,
-        ignore_eos: false,
         adapter: adapter.cloned(),
         background: true,
+        ..Request::default()
     }
 }
 

@@ -57,11 +57,8 @@ impl LocalModel {
                 seed: asked.seed,
                 ..default
             },
-            stop: Vec::new(),
-            logprobs: None,
-            ignore_eos: false,
             adapter: self.adapter.clone(),
-            background: false,
+            ..Request::default()
         })
     }
 }

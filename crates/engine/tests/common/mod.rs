@@ -56,11 +56,9 @@ pub fn greedy(prompt: Vec<u32>, max_tokens: usize) -> Request {
         prompt,
         max_tokens: Some(max_tokens),
         sampling: Sampling { temperature: 0.0, ..Sampling::default() },
-        stop: vec![],
         logprobs: Some(0),
         ignore_eos: true,
-        adapter: None,
-        background: false,
+        ..Request::default()
     }
 }
 

@@ -9,7 +9,7 @@ use super::{CycleError, Divided, Example, State};
 use crate::adapters::Library;
 use crate::gate::report::Attempt;
 use crate::gate::{
-    Again, Before, Candidate, Decision, Held, Judge, Judgement, Known, Margins, Sets, probes, rescue,
+    Again, Before, Candidate, Decision, FEWEST, Held, Judge, Judgement, Known, Margins, Sets, probes, rescue,
 };
 use crate::replay::Pool;
 use crate::train::Recipe;
@@ -37,6 +37,12 @@ impl Cycle<'_> {
         let began = Instant::now();
         if let Some(outcome) = promote::go_on(self, divided, &mut state)? {
             return Ok(outcome);
+        }
+        if self.options.gate && divided.too_few(&self.rules) {
+            let new = divided.fresh.len();
+            on_event(Event::Remark(&format!(
+                "{new} new examples to judge with, {FEWEST} are needed: what is trained now cannot be put in use"
+            )));
         }
         let pool = Pool::open(
             self.home,

@@ -5,7 +5,7 @@
 
 mod file;
 
-use crate::generate::{GenerateError, Wish, answers};
+use crate::generate::{AT_ONCE, GenerateError, Wish, answers};
 use crate::turn::Turn;
 use engine::text::Message;
 use engine::train::{Device, Example, Pack, Scorer};
@@ -24,6 +24,9 @@ const FACTS: &str = include_str!("facts.txt");
 /// A fact is pinned where the base is right by its most likely answer and by so many that are drawn: what it says by
 /// chance today cannot be held against an adapter tomorrow.
 pub(crate) const DRAWN: u64 = 4;
+
+/// Prompts between two words of progress: so many that few of them wait for the last one.
+const LOT: usize = 2 * AT_ONCE;
 
 /// How much of it: sequences to learn with, sequences to judge with, tokens of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,9 +130,8 @@ impl Pool {
         let mut part = |prompts: &[&str], first_seed: u64| -> Result<Vec<Example>, ReplayError> {
             let mut examples = Vec::new();
             // A few at a time, so that stopping and progress are prompt.
-            for (n, prompts) in prompts.chunks(32).enumerate() {
-                let wishes = prompts.iter().enumerate().map(|(i, prompt)| {
-                    let seed = Some(first_seed + (32 * n + i) as u64);
+            for (seeds, prompts) in (first_seed..).step_by(LOT).zip(prompts.chunks(LOT)) {
+                let wishes = (seeds..).map(Some).zip(prompts).map(|(seed, prompt)| {
                     Ok(Wish { prompt: model.chat_prompt(&[ask(prompt)])?, most: size.tokens, seed })
                 });
                 let wishes = wishes.collect::<Result<Vec<_>, ReplayError>>()?;

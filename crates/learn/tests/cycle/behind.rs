@@ -29,11 +29,8 @@ fn answers_of_a_cycle_give_way_to_a_users() {
             prompt: vec![3; 20],
             max_tokens: Some(100),
             sampling: Sampling { temperature: 0.0, ..Sampling::default() },
-            stop: Vec::new(),
-            logprobs: None,
             ignore_eos: true,
-            adapter: None,
-            background: false,
+            ..Request::default()
         };
         let on_event = move |event| {
             if let Event::Done { .. } = event {

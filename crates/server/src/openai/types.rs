@@ -157,9 +157,8 @@ impl Generation {
             sampling: self.sampling(index),
             stop: self.stops().to_vec(),
             logprobs,
-            ignore_eos: false,
             adapter: adapter.cloned(),
-            background: false,
+            ..Request::default()
         };
         (0..self.n()).map(request).collect()
     }

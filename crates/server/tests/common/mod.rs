@@ -154,11 +154,8 @@ pub(crate) fn alone(text: &str, max_tokens: usize, adapter: Option<Adapter>) -> 
         prompt: engine.model().chat_prompt(&[message]).expect("a prompt"),
         max_tokens: Some(max_tokens),
         sampling: Sampling { temperature: 0.0, ..Sampling::default() },
-        stop: Vec::new(),
-        logprobs: None,
-        ignore_eos: false,
         adapter: adapter.map(|adapter| Loaded::new("test", adapter)),
-        background: false,
+        ..Ask::default()
     };
     let text = |event| match event {
         Event::Token { text, .. } | Event::Done { text, .. } => text,

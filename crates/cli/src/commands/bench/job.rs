@@ -73,11 +73,8 @@ impl Job {
             prompt: random_tokens(model, self.prompt, seed),
             max_tokens: Some(self.answer),
             sampling: Sampling { temperature: 0.0, ..Sampling::default() },
-            stop: Vec::new(),
-            logprobs: None,
             ignore_eos: true,
-            adapter: None,
-            background: false,
+            ..Request::default()
         }
     }
 }

@@ -33,11 +33,8 @@ pub(super) fn answer(
         prompt: engine.model().chat_prompt(&setting.with_system(messages))?,
         max_tokens: setting.max_tokens,
         sampling: setting.sampling.clone(),
-        stop: Vec::new(),
-        logprobs: None,
-        ignore_eos: false,
         adapter: setting.adapter.clone(),
-        background: false,
+        ..Request::default()
     };
     let (events, heard) = mpsc::channel();
     let ctrl_c = events.clone();

@@ -85,13 +85,6 @@ fn cycle(
     let engine = Arc::new(loading::learner(app, &flags.model, model, 4096)?);
     let deployed = Deployed::open(app, store, &engine)?;
     let prompt = |example: &Example| deployed.before(example);
-    let rules = taught(store)?;
-    if divided.too_few(&rules) && !flags.no_gate && !app.quiet {
-        let (new, needed) = (divided.fresh.len(), learn::gate::FEWEST);
-        eprintln!(
-            "{new} new examples to judge with, {needed} are needed: what is trained now can only be held"
-        );
-    }
     let cycle = Cycle {
         home: &app.home,
         engine: &engine,
@@ -100,7 +93,7 @@ fn cycle(
         base: base.base,
         store: Some(store),
         deployed: Some(&prompt),
-        rules,
+        rules: taught(store)?,
         held_out,
         options: Options {
             name: flags.name.clone(),

@@ -100,11 +100,8 @@ fn answers(
             prompt: prompt.clone(),
             max_tokens: Some(most),
             sampling: Sampling { temperature: 0.0, seed: Some(0), ..Sampling::default() },
-            stop: Vec::new(),
-            logprobs: None,
-            ignore_eos: false,
             adapter,
-            background: false,
+            ..Request::default()
         })
     });
     let [alone, adapted] = running;
